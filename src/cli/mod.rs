@@ -1,0 +1,6 @@
+//! argv → verb → exit code; one file a verb.
+
+/// Runs the verb that the arguments name.
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

@@ -1,0 +1,28 @@
+//! tenantd: a systemd-style init for containers that starts a tenant at its first request.
+//!
+//! # Architecture
+//!
+//! * **Decisions are pure**: [`unit`], [`config`], [`manager`], [`http`] and [`route`] are values and state machines; no
+//!   clock, no descriptor, no process, no log line (only `unit::load` reads the disk).
+//! * **Hands are few**: [`process`] forks, signals and reaps; [`proxy`], [`control`] and [`journal`] own sockets;
+//!   [`poller`] alone knows mio.
+//! * **One root**: [`init`] owns every part, carries facts in and effects out, and decides nothing about a unit.
+//! * **Facts in, effects out**: what happened is a [`manager::Event`], what we do is a [`manager::Action`].
+//!
+//! Imports run downwards only; `tests/it/architecture.rs` reads the `use` lines and enforces it:
+//! `main → cli → init → {process, proxy, control, journal, boot, poller, signals, manager} → route → {http, unit, config}`.
+
+pub mod boot;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod http;
+pub mod init;
+pub mod journal;
+pub mod manager;
+pub mod poller;
+pub mod process;
+pub mod proxy;
+pub mod route;
+pub mod signals;
+pub mod unit;

@@ -1,0 +1,5 @@
+//! argv → command → exit code. Never decides anything else.
+
+fn main() -> std::process::ExitCode {
+    tenantd::cli::main()
+}

@@ -1,0 +1,212 @@
+//! The words that the manager hears and says.
+
+use std::time::{Duration, Instant};
+
+use crate::unit::{Name, Priority, UnitId};
+
+/// What happened (past tense).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The machine is up: start what boot wants.
+    Booted,
+    /// Somebody asked for a job (control socket).
+    Asked(JobId, UnitId, JobKind),
+    /// A request waits for the tenant, or a connection lies in its listener's queue.
+    Wanted(UnitId),
+    /// The tenant has had no request, no WebSocket and nothing waiting for its `idle_stop`.
+    Idled(UnitId),
+    /// After [`Action::Hold`]: no request is in flight any more.
+    Drained(UnitId),
+    /// After [`Action::Spawn`]: the process exists (it may not have executed its program yet).
+    Spawned(UnitId, u32),
+    /// After [`Action::Spawn`]: no process could be made (fork, pipes, user look-up …).
+    SpawnFailed(UnitId),
+    /// execve(2) of the process succeeded.
+    Executed(UnitId, u32),
+    /// After [`Action::Probe`]: the port answers.
+    Reached(UnitId),
+    /// READY=1 of the main process (sd_notify(3)).
+    NotifiedReady(UnitId),
+    /// STOPPING=1 of the main process.
+    NotifiedStopping(UnitId),
+    /// STATUS= of the main process.
+    NotifiedStatus(UnitId, String),
+    /// A child of ours was reaped; pids that belong to no unit are ignored.
+    Exited(u32, Exit),
+    /// SIGTERM or SIGINT: the first stops everything in order, the second at once.
+    Signalled,
+}
+
+/// What is to be done (imperative).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Make the process of this step. Answered by `Spawned` or `SpawnFailed`, in the same turn.
+    Spawn(UnitId, Step),
+    /// Signal the whole process group of this pid (which is its leader): SIGTERM (then SIGCONT), or SIGKILL.
+    Terminate(UnitId, u32),
+    /// SIGKILL to the whole process group of this pid.
+    Kill(UnitId, u32),
+    /// The unit is down: watch its listener, and say `Wanted` when a connection arrives.
+    Watch(UnitId),
+    /// The unit is up or coming: its listener is its own.
+    Unwatch(UnitId),
+    /// Requests may be connected and sent: at once for a passed socket, even while the tenant boots.
+    Open(UnitId),
+    /// Requests wait from now on; empty the pool; say `Drained` when none is in flight.
+    Hold(UnitId),
+    /// The process is gone. What was sent to it and is still open lies in the listener's queue.
+    Gone(UnitId),
+    /// Answer what waits, and what comes before this instant, with 503 and Retry-After; drop the listener's queue.
+    Refuse(UnitId, Instant),
+    /// Connect to the unit's port until it answers (every 10 ms), then say `Reached`. Ends with the next `Hold`, `Gone` or `Refuse`.
+    Probe(UnitId),
+    /// A job has ended.
+    Finish(JobId, JobResult),
+    /// Say this in the log, as tenantd, about this unit.
+    Tell(UnitId, Line),
+    /// All is down: exit with this code.
+    Exit(u8),
+}
+
+/// Which command of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// `exec_start_pre[n]`.
+    StartPre(usize),
+    /// `exec_start`.
+    Start,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// exit(3) with this status.
+    Code(u8),
+    /// Killed by this signal; `true` with a core dump.
+    Signal(i32, bool),
+}
+
+/// A job somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobKind {
+    /// Make it active.
+    Start,
+    /// Make it inactive; it stays so until the next request or start.
+    Stop,
+    /// Stop, if it is up, then start.
+    Restart,
+}
+
+/// How a job ended (systemd's words).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobResult {
+    /// As asked.
+    Done,
+    /// The unit failed to start.
+    Failed(Outcome),
+    /// A unit that it requires failed.
+    Dependency(Name),
+    /// Another job took its place.
+    Canceled,
+}
+
+/// ActiveState of systemd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActiveState {
+    /// Down, and well.
+    Inactive,
+    /// Coming up.
+    Activating,
+    /// Up.
+    Active,
+    /// Going down.
+    Deactivating,
+    /// Down after a failure.
+    Failed,
+}
+
+/// Result of the last run (systemd's `Result=`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Ended well, or never ran.
+    Success,
+    /// Exited with this code.
+    ExitCode(u8),
+    /// Killed by this signal; `true` with a core dump.
+    Signal(i32, bool),
+    /// Did not start or stop in time.
+    Timeout,
+    /// No process could be made.
+    Resources,
+    /// A notify unit exited before READY=1.
+    Protocol,
+}
+
+/// One message about a unit, for the log and `tenantd status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// `starting`
+    Starting,
+    /// `started in 1.02s, pid 123`
+    Started(u32, Duration),
+    /// `stopping: idle` …
+    Stopping(Why),
+    /// `stopped`
+    Stopped,
+    /// `failed: exit-code, status=203/EXEC; next try in 100ms`
+    Failed(Outcome, Option<Duration>),
+    /// `did not stop in 5s: SIGKILL`
+    Killing(Duration),
+    /// `not started: requires redis, which failed`
+    Dependency(Name),
+}
+
+/// Why a unit is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// No request for its `idle_stop`.
+    Idle,
+    /// Asked for.
+    Asked,
+    /// The container ends.
+    Shutdown,
+    /// It said STOPPING=1.
+    Itself,
+    /// It did not get ready in time.
+    Timeout,
+}
+
+/// What `tenantd status` shows of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The unit.
+    pub name: Name,
+    /// Its description.
+    pub description: String,
+    /// High or normal.
+    pub priority: Priority,
+    /// ActiveState.
+    pub active: ActiveState,
+    /// SubState, in systemd's words (`dead start-pre start running exited stop stop-sigterm stop-sigkill failed auto-restart`).
+    pub sub: &'static str,
+    /// Result of the last run.
+    pub outcome: Outcome,
+    /// The main process.
+    pub pid: Option<u32>,
+    /// STATUS= of the process.
+    pub text: String,
+    /// Starts since tenantd started.
+    pub starts: u64,
+    /// Failures in a row.
+    pub failures: u32,
+    /// When it will be tried again (on request), for a unit that failed.
+    pub retry: Option<Instant>,
+    /// Since when it has been in this state.
+    pub since: Option<Instant>,
+    /// Time from spawn to ready of the last start.
+    pub boot: Option<Duration>,
+}

@@ -1,0 +1,2 @@
+//! The only code that forks, signals and reaps.
+#![allow(unsafe_code)]

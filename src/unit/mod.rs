@@ -1,0 +1,76 @@
+//! Units as values: what a unit file says once it is merged, expanded and checked. Never touches a process.
+
+mod name;
+mod service;
+mod socket;
+
+pub use name::{BadName, Name};
+pub use service::{Restart, Service, ServiceType};
+pub use socket::{Listen, Pass, Socket};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+slotmap::new_key_type! {
+    /// A loaded unit. Generational: the key of an unloaded unit finds nothing.
+    pub struct UnitId;
+}
+
+/// One unit, merged from its file, drop-ins and instance, with every specifier expanded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// Full name: `vector`, or `showcase@2025-boston`.
+    pub name: Name,
+    /// The file that defines it, for error texts and `tenantd cat`.
+    pub source: PathBuf,
+    /// One line for people.
+    pub description: String,
+    /// `high` units are up before the first tenant and stop after the last.
+    pub priority: Priority,
+    /// Start after these, stop before them (systemd.unit(5), After=).
+    pub after: Vec<Name>,
+    /// Start these too; if one fails, this unit is not started (Requires=).
+    pub requires: Vec<Name>,
+    /// Start these too, whatever becomes of them (Wants=).
+    pub wants: Vec<Name>,
+    /// The lifecycle targets that start this unit.
+    pub wanted_by: Vec<Target>,
+    /// The process.
+    pub service: Service,
+    /// The listening socket that tenantd holds for it.
+    pub socket: Option<Socket>,
+    /// The part of the URL space that it answers. A unit with a route is a tenant.
+    pub route: Option<Route>,
+}
+
+/// `[unit] priority`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Priority {
+    /// Tenants and everything else.
+    #[default]
+    Normal,
+    /// Vector, Redis, Sidekiq: first up, last down.
+    High,
+}
+
+/// A lifecycle target that a unit may be wanted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Started when tenantd starts.
+    Boot,
+}
+
+/// `[route]`: which requests a tenant answers, and how many at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Host name in lower case without port; `None` matches every host.
+    pub host: Option<String>,
+    /// Path prefix without trailing slash (`/showcase/2025/boston`); empty is the whole host. Matches whole segments.
+    pub path: String,
+    /// Most requests sent to the tenant at once; default 5 (Puma's threads). The others wait in order.
+    pub connections: usize,
+    /// Longest wait for the tenant, boot included; default 25 s (below kamal-proxy's 30 s).
+    pub wait: Duration,
+    /// Most requests that wait; default 512. Beyond it 503 with Retry-After.
+    pub queue: usize,
+}
