@@ -12,11 +12,15 @@ use crate::unit::UnitId;
 pub(super) struct AccessLog {
     text: String,
     lines: Vec<(Option<UnitId>, usize)>,
-    /// Whether lines are wanted at all.
-    pub on: bool,
+    on: bool,
 }
 
 impl AccessLog {
+    /// Empty. `on`: whether lines are wanted at all.
+    pub fn new(on: bool) -> Self {
+        Self { on, ..Self::default() }
+    }
+
     /// Adds the line of a finished exchange. `ready`: when the tenant got ready.
     pub fn push(&mut self, exchange: &Exchange, peer: IpAddr, ready: Option<Instant>, now: Instant) {
         if !self.on {
@@ -134,7 +138,7 @@ mod tests {
     #[test]
     fn lines_come_out_as_they_went_in() {
         let now = Instant::now();
-        let mut log = AccessLog { on: true, ..AccessLog::default() };
+        let mut log = AccessLog::new(true);
         let mut exchange = Exchange::idle(now);
         exchange.line = b"GET /a\"b HTTP/1.1".to_vec();
         exchange.status = 200;
@@ -142,8 +146,7 @@ mod tests {
         log.push(&exchange, IpAddr::from([127, 0, 0, 1]), Some(now), now);
         log.push(&exchange, IpAddr::from([127, 0, 0, 1]), Some(now), now);
         let lines: Vec<_> = log.lines().map(|(_, text)| text.to_owned()).collect();
-        let expected =
-            "127.0.0.1 \"GET /a\\\"b HTTP/1.1\" 200 bytes=0 in=0 wait=0.0ms boot=0.0ms upstream=0.0ms id=7";
+        let expected = "127.0.0.1 \"GET /a\\\"b HTTP/1.1\" 200 bytes=0 in=0 wait=0.0ms boot=0.0ms upstream=0.0ms id=7";
         assert_eq!(lines, [expected, expected]);
         log.clear();
         assert_eq!(log.lines().count(), 0);

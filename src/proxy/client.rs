@@ -40,7 +40,9 @@ pub(super) enum Phase {
     Exchange,
     /// Bytes both ways.
     Tunnel,
-    /// The last answer is written, then the connection closes; what still comes is dropped so that the answer arrives.
+    /// The last answer is on its way, and the end of writing behind it.
+    Last,
+    /// All is written. What still comes is dropped until the client closes, so that the answer arrives.
     Linger,
 }
 

@@ -28,7 +28,12 @@ pub struct Listener {
 enum Address {
     /// `private` is a second name of the socket: whatever a child does to `public`, connecting works (Puma unlinks
     /// the path of an inherited socket that it does not recognise).
-    Unix { public: PathBuf, private: PathBuf, connect: SocketAddrUnix, mode: u32 },
+    Unix {
+        public: PathBuf,
+        private: PathBuf,
+        connect: SocketAddrUnix,
+        mode: u32,
+    },
     Tcp(SocketAddr),
 }
 
@@ -77,9 +82,21 @@ impl Listener {
         }
     }
 
-    /// The descriptor for the child; `None` where it binds the port itself.
+    /// A unix socket: the way a connection ends tells whether its bytes were read.
+    pub(super) fn is_unix(&self) -> bool {
+        matches!(self.address, Address::Unix { .. })
+    }
+
+    /// The descriptor for the child, blocking as sd_listen_fds(3) promises; `None` where it binds the port itself.
     pub fn passed(&self) -> Option<BorrowedFd<'_>> {
+        // The flag belongs to the socket, not to the descriptor: a process before may have changed it.
+        let _ = rustix::io::ioctl_fionbio(&self.fd, false);
         (self.pass == Pass::Fds).then(|| self.fd.as_fd())
+    }
+
+    /// It is passed to the child.
+    pub(super) fn is_passed(&self) -> bool {
+        self.pass == Pass::Fds
     }
 
     /// The port for `PORT`, where the child binds it itself.
@@ -126,6 +143,7 @@ impl Listener {
     /// Takes every connection out of the queue and closes it (systemd.socket(5), FlushPending=). Only while no
     /// process of the tenant lives.
     pub fn flush(&self) {
+        let _ = rustix::io::ioctl_fionbio(&self.fd, true);
         // Bounded by the queue: the kernel would let others go on connecting for ever.
         for _ in 0..BACKLOG {
             match rustix::net::accept_with(&self.fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
@@ -138,11 +156,6 @@ impl Listener {
     /// The listening descriptor, to be watched while the tenant is down.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
-    }
-
-    /// Makes our end non-blocking again: the flag is shared with the child, which may have changed it.
-    pub fn unblock(&self) {
-        let _ = rustix::io::ioctl_fionbio(&self.fd, true);
     }
 }
 
@@ -188,4 +201,3 @@ fn remove_socket(path: &Path) -> io::Result<()> {
         Err(error) => Err(error),
     }
 }
-

@@ -7,6 +7,7 @@ mod client;
 mod conn;
 mod door;
 mod exchange;
+mod forward;
 mod gate;
 mod ids;
 mod listener;
@@ -120,7 +121,7 @@ impl Proxy {
             head: Vec::with_capacity(1024),
             facts: VecDeque::new(),
             pending: VecDeque::new(),
-            access: AccessLog { on: access, ..AccessLog::default() },
+            access: AccessLog::new(access),
             ids: Ids::new()?,
             limits,
             now,

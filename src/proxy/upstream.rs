@@ -29,8 +29,6 @@ pub(super) struct Upstream {
     pub busy: usize,
     /// Open WebSockets.
     pub tunnels: usize,
-    /// Since when there was nothing at all.
-    pub quiet: Option<Instant>,
     /// The alarm of the idle clock.
     pub idle: Alarm,
     /// The alarm of the next connect to a port that did not answer.
@@ -80,7 +78,6 @@ impl Upstream {
             waiting: VecDeque::new(),
             busy: 0,
             tunnels: 0,
-            quiet: None,
             idle: Alarm::default(),
             probe: Alarm::default(),
             probing: None,
