@@ -26,3 +26,4 @@ pub mod proxy;
 pub mod route;
 pub mod signals;
 pub mod unit;
+pub mod wire;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::buffer::Buffer;
 use super::exchange::Exchange;
 use super::timers::Alarm;
-use super::wire::Wire;
+use crate::wire::Wire;
 
 /// A client's connection and where it stands.
 #[derive(Debug)]

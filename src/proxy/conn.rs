@@ -2,8 +2,8 @@
 
 use super::ClientKey;
 use super::buffer::Buffer;
-use super::wire::Wire;
 use crate::unit::UnitId;
+use crate::wire::Wire;
 
 /// A connection to a tenant: in the pool, or lent to one client.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use slotmap::{DefaultKey, KeyData, SlotMap};
 
 use super::client::Client;
 use super::timers::{Alarm, Owner};
-use super::wire::Wire;
 use super::{Proxy, client_source, listener};
 use crate::poller::{Source, data};
+use crate::wire::Wire;
 
 /// Connections accepted before the others have their turn.
 const BATCH: usize = 128;

@@ -7,11 +7,11 @@ use super::client::{Client, Phase};
 use super::conn::Conn;
 use super::exchange::{Loss, MAX_INTERIM};
 use super::session::{Step, flush};
-use super::wire::{Read, Wire, Write};
 use super::{ClientKey, ConnKey, Proxy, Shared};
 use crate::http::{self, Body, ResponseHead, To, Version};
 use crate::poller::{Source, data};
 use crate::unit::UnitId;
+use crate::wire::{Read, Wire, Write};
 
 /// What came of reading an answer.
 enum Answer {

@@ -9,12 +9,12 @@ use super::exchange::Loss;
 use super::listener::Listener;
 use super::timers::Owner;
 use super::upstream::{Gate, Upstream};
-use super::wire::Wire;
 use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
 use crate::poller::{Source, data};
 use crate::proxy::buffer::Buffer;
 use crate::proxy::client::Phase;
 use crate::unit::{Unit, UnitId};
+use crate::wire::Wire;
 
 /// Between two connects to a port that does not answer: readiness is noticed at most so much too late.
 const PROBE: Duration = Duration::from_millis(10);

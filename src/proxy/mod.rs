@@ -15,7 +15,6 @@ mod session;
 mod timers;
 mod tunnel;
 mod upstream;
-mod wire;
 
 use std::collections::VecDeque;
 use std::io;

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::client::{Client, Phase};
 use super::exchange::{Exchange, Loss};
 use super::upstream::Admission;
-use super::wire::{Read, Write};
 use super::{ClientKey, Fact, Proxy, ROUNDS, Shared};
 use crate::http::{self, Body, Content, Framing, Hop, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
+use crate::wire::{Read, Write};
 
 /// How long a finished connection may still send what nobody reads.
 const LINGER: Duration = Duration::from_secs(2);

@@ -3,8 +3,8 @@
 use super::client::Phase;
 use super::exchange::WINDOW;
 use super::session::{Step, flush};
-use super::wire::{Read, Write};
 use super::{ClientKey, Proxy};
+use crate::wire::{Read, Write};
 
 impl Proxy {
     /// The tenant has agreed: from now on the connection is a tunnel, and no longer one of the tenant's request slots.

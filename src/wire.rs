@@ -10,7 +10,7 @@ use crate::poller::Readiness;
 
 /// A stream socket. Readiness is edge-triggered: a bit stays set until a call would block or comes back short (epoll(7)).
 #[derive(Debug)]
-pub(super) struct Wire {
+pub struct Wire {
     fd: OwnedFd,
     readable: bool,
     writable: bool,
@@ -20,7 +20,7 @@ pub(super) struct Wire {
 
 /// What a read gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Read {
+pub enum Read {
     /// So many bytes.
     Some(usize),
     /// Nothing now.
@@ -33,7 +33,7 @@ pub(super) enum Read {
 
 /// What a write gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Write {
+pub enum Write {
     /// So many bytes.
     Some(usize),
     /// Nothing now.
