@@ -60,8 +60,6 @@ pub enum Answer {
         result: String,
         /// What failed, for people; empty when done.
         detail: String,
-        /// Last lines of a unit that failed.
-        tail: Vec<String>,
     },
     /// No unit has this name.
     NoSuchUnit {

@@ -101,8 +101,9 @@ impl Journal {
         }
     }
 
-    /// The line of one request. Whether `[log] access` wants it is the caller's question.
-    pub fn access(&mut self, unit: &Name, text: fmt::Arguments) {
+    /// The line of one request, to a tenant or answered by tenantd itself. Whether `[log] access` wants it is the caller's question.
+    pub fn access(&mut self, unit: Option<&Name>, text: fmt::Arguments) {
+        let unit = unit.map_or("tenantd", Name::as_str);
         self.queue.own(format_args!("{unit} access: "), text);
     }
 

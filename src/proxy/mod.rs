@@ -182,15 +182,18 @@ impl Proxy {
         }
     }
 
-    /// Clients that had more to do than a turn allows, and those whose turn in the waiting room has come. False while
-    /// some are left for the next turn.
-    pub fn settle(&mut self) -> bool {
+    /// Clients that had more to do than their share, and those whose turn in the waiting room has come.
+    pub fn settle(&mut self) {
         for _ in 0..self.shared.pending.len() {
             if let Some(key) = self.shared.pending.pop_front() {
                 self.advance(key);
             }
         }
-        self.shared.pending.is_empty()
+    }
+
+    /// Somebody has more to do than this turn allowed.
+    pub fn has_pending(&self) -> bool {
+        !self.shared.pending.is_empty()
     }
 
     /// The next fact.
