@@ -72,7 +72,7 @@ fn put_end_to_end(out: &mut Vec<u8>, head: &ResponseHead) -> bool {
                 has_id = true;
                 true
             }
-            Kind::Plain => !head.fields.connection_names(line.name),
+            Kind::Plain => !head.fields.ends_here(line.name),
             _ => true,
         };
         if passes {

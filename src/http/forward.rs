@@ -89,7 +89,7 @@ fn put_end_to_end(out: &mut Vec<u8>, head: &RequestHead, trusted: bool) -> Kept 
     for line in head.fields.lines() {
         let kind = Kind::of(line.name);
         let passes = match kind {
-            Kind::Plain => !head.fields.connection_names(line.name),
+            Kind::Plain => !head.fields.ends_here(line.name),
             Kind::Protected => true,
             Kind::Te => line.value.eq_ignore_ascii_case(b"trailers"),
             Kind::Hop | Kind::Length | Kind::Coding | Kind::Host | Kind::Expect => false,

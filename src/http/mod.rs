@@ -16,6 +16,8 @@ mod reply;
 mod request;
 mod response;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use body::{Body, Malformed};
 pub use deliver::{Delivery, To, forward_response};
