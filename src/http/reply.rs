@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::deliver::put_connection;
 use super::framing::Version;
-use super::put::{put, put_decimal, put_field};
+use super::put::{put, put_connection, put_decimal, put_field};
 
 /// An answer of ours.
 #[derive(Debug, Clone, Copy)]
