@@ -25,6 +25,7 @@ fn a_plain_request() {
 /// Field lines of a GET (or POST, if they frame a body) to host `a`, and what of them passes, from the untrusted.
 const PASSES: &[(&str, &str)] = &[
     ("Cookie: a=b\r\nAuthorization: c\r\nConnection: cookie, authorization\r\n", "Cookie: a=b\r\nAuthorization: c\r\n"),
+    ("Connection: x-request-foo\r\nX-Request-Foo: 1\r\n", "X-Request-Foo: 1\r\n"),
     ("Connection: close\r\n", ""),
     ("Connection: X-Secret, y\r\nConnection: z\r\nx-secret: 1\r\nY: 2\r\nZ: 3\r\nW: 4\r\n", "W: 4\r\n"),
     ("Connection: host, content-length, x-forwarded-for, x-request-start, x-real-ip\r\n", ""),

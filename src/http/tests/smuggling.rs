@@ -191,6 +191,7 @@ fn limits_are_exact() {
     assert_eq!(status(sized(MAX_HEAD).as_bytes()), Some(OK));
     assert_eq!(status(&sized(MAX_HEAD).as_bytes()[..MAX_HEAD - 1]), None);
     assert_eq!(status(sized(MAX_HEAD + 1).as_bytes()), Some(431));
+    assert_eq!(status(&sized(MAX_HEAD + 1).as_bytes()[..MAX_HEAD]), Some(431));
 
     let connection = |n: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: {}\r\n\r\n", ",".repeat(n));
     assert_eq!(status(connection(512).as_bytes()), Some(OK));
