@@ -1,11 +1,7 @@
 //! The progress of one body through its framing. Sees every byte once, keeps none.
 
-use super::chunked::Chunked;
+use super::chunked::{Chunked, Malformed};
 use super::framing::Framing;
-
-/// The chunked coding is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed(pub &'static str);
 
 /// Where a body stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

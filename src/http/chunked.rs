@@ -3,9 +3,12 @@
 //! Size: 1 to 16 hex digits. Extensions: visible ASCII behind a `;`, at most 1 KiB a line. Line ends: CRLF only. Trailers:
 //! valid field lines, at most 8 KiB, none that frames, routes or authenticates.
 
-use super::body::Malformed;
 use super::control::is_tchar;
 use super::kind::Kind;
+
+/// The chunked coding is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed(pub &'static str);
 
 /// Most bytes behind the size on a chunk's line.
 const MAX_EXTENSION: u16 = 1024;

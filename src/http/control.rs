@@ -5,6 +5,9 @@ use super::fields::list;
 use super::framing::Version;
 use super::refusal::Refusal;
 
+/// Most bytes of all Connection fields: every field of a head is compared with every option.
+const MAX_CONNECTION: usize = 512;
+
 /// What the steering fields of one head say together.
 #[derive(Default)]
 pub(super) struct Control<'b> {
@@ -23,6 +26,7 @@ pub(super) struct Control<'b> {
     /// The only Upgrade field, if there is only one.
     pub upgrade: Option<&'b [u8]>,
     upgrades: usize,
+    connection_len: usize,
 }
 
 impl<'b> Control<'b> {
@@ -30,7 +34,7 @@ impl<'b> Control<'b> {
     pub fn note(&mut self, name: &str, value: &'b [u8]) -> Result<(), Refusal> {
         match name.len() {
             7 if name.eq_ignore_ascii_case("upgrade") => self.note_upgrade(value),
-            10 if name.eq_ignore_ascii_case("connection") => self.note_connection(value),
+            10 if name.eq_ignore_ascii_case("connection") => return self.note_connection(value),
             14 if name.eq_ignore_ascii_case("content-length") => return self.note_length(value),
             17 if name.eq_ignore_ascii_case("transfer-encoding") => return self.note_transfer_encoding(value),
             _ => {}
@@ -65,7 +69,11 @@ impl<'b> Control<'b> {
         self.upgrade = (self.upgrades == 1).then_some(value);
     }
 
-    fn note_connection(&mut self, value: &[u8]) {
+    fn note_connection(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        self.connection_len += value.len();
+        if self.connection_len > MAX_CONNECTION {
+            return Err(Refusal::bad("Connection too long"));
+        }
         for option in list(value) {
             match option.len() {
                 2 if option.eq_ignore_ascii_case(b"te") => {}
@@ -75,6 +83,7 @@ impl<'b> Control<'b> {
                 _ => self.nominates = true,
             }
         }
+        Ok(())
     }
 
     fn note_length(&mut self, value: &[u8]) -> Result<(), Refusal> {

@@ -1,10 +1,9 @@
 //! The head of an answer as the client gets it: hop-by-hop fields gone, framing exactly once, and in words that the client's
 //! version understands.
 
-use super::forward::{put_framing, put_line};
 use super::framing::{Framing, Version};
 use super::kind::Kind;
-use super::put::{put, put_decimal, put_field};
+use super::put::{put, put_connection, put_decimal, put_field, put_framing, put_line};
 use super::response::ResponseHead;
 
 /// The client that an answer goes to.
@@ -54,15 +53,6 @@ pub fn forward_response(out: &mut Vec<u8>, head: &ResponseHead, to: &To) -> Deli
     Delivery { dechunk, close }
 }
 
-/// Appends the Connection field that the client needs, if any.
-pub(super) fn put_connection(out: &mut Vec<u8>, version: Version, close: bool) {
-    match (close, version) {
-        (true, _) => put_field(out, "Connection", b"close"),
-        (false, Version::Http10) => put_field(out, "Connection", b"keep-alive"),
-        (false, Version::Http11) => {}
-    }
-}
-
 fn put_end_to_end(out: &mut Vec<u8>, head: &ResponseHead) -> bool {
     let mut has_id = false;
     for line in head.fields.lines() {
@@ -72,7 +62,7 @@ fn put_end_to_end(out: &mut Vec<u8>, head: &ResponseHead) -> bool {
                 has_id = true;
                 true
             }
-            Kind::Plain => !head.fields.connection_names(line.name),
+            Kind::Plain => !head.fields.ends_here(line.name),
             _ => true,
         };
         if passes {

@@ -4,10 +4,8 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use super::fields::Line;
-use super::framing::Framing;
 use super::kind::Kind;
-use super::put::{put, put_decimal, put_field};
+use super::put::{put, put_decimal, put_field, put_framing, put_line};
 use super::request::RequestHead;
 
 /// What this hop knows about a request.
@@ -50,29 +48,6 @@ pub fn forward_request(out: &mut Vec<u8>, head: &RequestHead, hop: &Hop) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends the field that says how the body ends; none for no body and for a close.
-pub(super) fn put_framing(out: &mut Vec<u8>, framing: Framing) {
-    match framing {
-        Framing::None | Framing::UntilClose => {}
-        Framing::Chunked => put_field(out, "Transfer-Encoding", b"chunked"),
-        Framing::Length(length) => {
-            out.extend_from_slice(b"Content-Length: ");
-            put_decimal(out, length);
-            out.extend_from_slice(b"\r\n");
-        }
-    }
-}
-
-/// Appends a line that passes, with one space behind its colon and none at its end.
-pub(super) fn put_line(out: &mut Vec<u8>, line: &Line) {
-    let canonical = line.raw.len() == line.name.len() + line.value.len() + 4 && line.raw[line.name.len() + 1] == b' ';
-    if canonical {
-        out.extend_from_slice(line.raw);
-    } else {
-        put(out, [line.name, b": ", line.value, b"\r\n"]);
-    }
-}
-
 /// Which of a trusted peer's fields are there, so that we do not make them.
 #[derive(Default)]
 struct Kept {
@@ -89,7 +64,7 @@ fn put_end_to_end(out: &mut Vec<u8>, head: &RequestHead, trusted: bool) -> Kept 
     for line in head.fields.lines() {
         let kind = Kind::of(line.name);
         let passes = match kind {
-            Kind::Plain => !head.fields.connection_names(line.name),
+            Kind::Plain => !head.fields.ends_here(line.name),
             Kind::Protected => true,
             Kind::Te => line.value.eq_ignore_ascii_case(b"trailers"),
             Kind::Hop | Kind::Length | Kind::Coding | Kind::Host | Kind::Expect => false,
@@ -104,7 +79,7 @@ fn put_end_to_end(out: &mut Vec<u8>, head: &RequestHead, trusted: bool) -> Kept 
             Kind::RequestStart => keep(&mut kept.request_start, trusted),
             Kind::Forwarded | Kind::Accel => trusted,
         };
-        if passes && memchr::memchr(b'_', line.name).is_none() {
+        if passes && !line.name.contains(&b'_') {
             put_line(out, &line);
         }
     }

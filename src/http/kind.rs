@@ -25,7 +25,7 @@ pub(super) enum Kind {
     ForwardedProto,
     /// X-Forwarded-Host.
     ForwardedHost,
-    /// Other words of proxies: X-Forwarded-*, Forwarded.
+    /// Other words of proxies: X-Forwarded-*, Forwarded, Client-IP (Rails believes it).
     Forwarded,
     /// X-Real-IP.
     RealIp,
@@ -46,7 +46,7 @@ impl Kind {
             5 => &[("proxy", Kind::Hop)],
             6 => &[("cookie", Kind::Protected), ("expect", Kind::Expect)],
             7 => &[("upgrade", Kind::Hop)],
-            9 => &[("x-real-ip", Kind::RealIp), ("forwarded", Kind::Forwarded)],
+            9 => &[("x-real-ip", Kind::RealIp), ("forwarded", Kind::Forwarded), ("client-ip", Kind::Forwarded)],
             10 => &[("connection", Kind::Hop), ("keep-alive", Kind::Hop)],
             12 => &[("x-request-id", Kind::RequestId)],
             13 => &[("authorization", Kind::Protected)],

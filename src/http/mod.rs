@@ -16,8 +16,11 @@ mod reply;
 mod request;
 mod response;
 mod target;
+#[cfg(test)]
+mod tests;
 
-pub use body::{Body, Malformed};
+pub use body::Body;
+pub use chunked::Malformed;
 pub use deliver::{Delivery, To, forward_response};
 pub use extent::{MAX_FIELDS, MAX_LINE};
 pub use fields::{Field, Fields};

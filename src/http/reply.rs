@@ -3,9 +3,8 @@
 use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::deliver::put_connection;
 use super::framing::Version;
-use super::put::{put, put_decimal, put_field};
+use super::put::{put, put_connection, put_decimal, put_field};
 
 /// An answer of ours.
 #[derive(Debug, Clone, Copy)]
@@ -214,5 +213,80 @@ fn escape(page: &mut String, text: &str) {
             '"' => page.push_str("&quot;"),
             _ => page.push(c),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPLY: Reply = Reply {
+        status: 503,
+        version: Version::Http11,
+        keep_alive: true,
+        head_only: false,
+        now: 784_111_777,
+        retry_after: None,
+        allow: None,
+        request_id: "",
+        content: Content::Page { detail: "wait a moment", accept: None },
+    };
+
+    fn sent(r: &Reply) -> String {
+        let mut out = Vec::new();
+        reply(&mut out, r);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_reply_is_complete() {
+        let ok = Content::As { content_type: "text/plain", body: "OK\n" };
+        assert_eq!(
+            sent(&Reply { status: 200, content: ok, ..REPLY }),
+            "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nOK\n"
+        );
+        let full = Reply { retry_after: Some(5), allow: Some("GET"), request_id: "i", keep_alive: false, ..REPLY };
+        assert_eq!(
+            sent(&full),
+            "HTTP/1.1 503 Service Unavailable\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Length: 39\r\nCache-Control: no-store\r\nRetry-After: 5\r\nAllow: GET\r\nX-Request-Id: i\r\nConnection: close\r\n\r\n\
+             503 Service Unavailable: wait a moment\n"
+        );
+        let head = sent(&Reply { head_only: true, ..full });
+        assert!(sent(&full).starts_with(&head) && head.ends_with("\r\n\r\n"));
+        assert!(sent(&Reply { version: Version::Http10, ..REPLY }).contains("Connection: keep-alive\r\n"));
+        let empty = sent(&Reply { status: 204, ..REPLY });
+        assert!(!empty.contains("Content-") && empty.ends_with("\r\n\r\n"));
+        assert!(sent(&Reply { now: u64::MAX, ..REPLY }).contains("Date: Fri, 31 Dec 9999"));
+    }
+
+    #[test]
+    fn the_page_is_what_the_client_accepts() {
+        for (accept, format) in [
+            (None, Format::Text),
+            (Some("*/*"), Format::Text),
+            (Some("text/html,application/xhtml+xml,*/*;q=0.8"), Format::Html),
+            (Some("image/avif , TEXT/HTML ;q=0.9"), Format::Html),
+            (Some("application/json, text/html"), Format::Json),
+            (Some("text/plain, text/html"), Format::Text),
+            (Some(""), Format::Text),
+        ] {
+            assert_eq!(Format::of(accept.map(str::as_bytes)), format, "{accept:?}");
+            assert_eq!(wants_html(accept.map(str::as_bytes)), format == Format::Html);
+        }
+    }
+
+    #[test]
+    fn nothing_breaks_out_of_a_page() {
+        let page = |accept: &'static str| {
+            let content = Content::Page { detail: "<b> \"&\"", accept: Some(accept.as_bytes()) };
+            let all = sent(&Reply { content, request_id: "i", ..REPLY });
+            let (head, body) = all.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
+            body.to_owned()
+        };
+        assert!(page("text/html").contains("<p>&lt;b&gt; &quot;&amp;&quot;</p>"));
+        let json: serde_json::Value = serde_json::from_str(&page("application/json")).unwrap();
+        assert_eq!((&json["status"], &json["detail"]), (&503.into(), &"<b> \"&\"".into()));
     }
 }
