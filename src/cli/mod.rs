@@ -27,6 +27,8 @@ struct Arguments {
     words: Vec<String>,
 }
 
+pub mod check;
+
 /// Runs the verb that the arguments name.
 pub fn main() -> ExitCode {
     let arguments = match parse(std::env::args_os()) {
