@@ -92,8 +92,7 @@ impl Init {
         let socket = runtime.join(control::SOCKET);
         let control = Server::bind(&socket, registry()?).map_err(fatal(&format!("listen at {}", socket.display())))?;
         let notify_path = runtime.join("notify.sock");
-        let notify =
-            Receiver::bind(&notify_path).map_err(fatal(&format!("listen at {}", notify_path.display())))?;
+        let notify = Receiver::bind(&notify_path).map_err(fatal(&format!("listen at {}", notify_path.display())))?;
 
         let table = Table::new(&config.health.path);
         let mut proxy = Proxy::new(registry()?, config.http.clone(), table, config.log.access, private)
@@ -113,7 +112,9 @@ impl Init {
         for fd in signals.fds() {
             registry.add_reader(fd, Source::Signals).map_err(fatal("watch the signals"))?;
         }
-        registry.add_reader(std::os::fd::AsFd::as_fd(&notify), Source::Notify).map_err(fatal("watch the notify socket"))?;
+        registry
+            .add_reader(std::os::fd::AsFd::as_fd(&notify), Source::Notify)
+            .map_err(fatal("watch the notify socket"))?;
         let now = Instant::now();
         Ok(Self {
             poller,
@@ -152,7 +153,8 @@ impl Init {
             // PID 1 never dies of a mistake of ours: what the turn had begun is lost, the next one goes on.
             let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
             if turn.is_err() {
-                self.journal.say(None, format_args!("a defect in tenantd was contained; please report the lines above"));
+                self.journal
+                    .say(None, format_args!("a defect in tenantd was contained; please report the lines above"));
             }
         }
     }

@@ -116,8 +116,8 @@ fn ask(directory: &Path, request: &Request) -> Result<Answer, ExitCode> {
 /// The control socket of the daemon that runs with this configuration. Only tenantd.toml is read: an operator can ask
 /// even while a unit file is broken.
 fn socket(directory: &Path) -> Result<PathBuf, ExitCode> {
-    match config::runtime_directory(directory, &own) {
-        Ok(runtime) => Ok(runtime.join(control::SOCKET)),
+    match config::load_daemon(directory, &own) {
+        Ok(config) => Ok(config.runtime_directory.join(control::SOCKET)),
         Err(mistakes) => {
             mistakes.iter().for_each(|mistake| eprintln!("tenantd: {mistake}"));
             Err(ExitCode::from(CONFIG))

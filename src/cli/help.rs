@@ -4,12 +4,37 @@ use std::process::ExitCode;
 
 /// Verb, its arguments, one line, and what more there is to say.
 const VERBS: [(&str, &str, &str, &str); 8] = [
-    ("run", "", "be the init (the default)", "Runs as PID 1 of a container, or as an ordinary process. SIGTERM or SIGINT stops everything in order;\na second one stops at once. Exit code 0 after a stop that was asked for, 78 for a wrong configuration,\n71 where the system refuses something."),
-    ("check", "", "check the whole configuration", "Prints every mistake with file, line and column. Needs no privilege and touches nothing: fit for docker build.\nExit code 0 or 78."),
+    (
+        "run",
+        "",
+        "be the init (the default)",
+        "Runs as PID 1 of a container, or as an ordinary process. SIGTERM or SIGINT stops everything in order;\na second one stops at once. Exit code 0 after a stop that was asked for, 78 for a wrong configuration,\n71 where the system refuses something.",
+    ),
+    (
+        "check",
+        "",
+        "check the whole configuration",
+        "Prints every mistake with file, line and column. Needs no privilege and touches nothing: fit for docker build.\nExit code 0 or 78.",
+    ),
     ("list", "", "all units with their state", "Exit code 0."),
-    ("status", "[UNIT]", "the daemon, or one unit with its last lines", "Exit code 0 if the unit is active, 3 if it is not, 4 if there is no such unit."),
-    ("is-active", "UNIT", "the state of a unit in one word", "Exit code 0 if it is active, 3 if it is not, 4 if there is no such unit."),
-    ("start", "UNIT…", "start units, and wait until they are active", "Exit code 0, or 1 if one failed, 4 if there is no such unit."),
+    (
+        "status",
+        "[UNIT]",
+        "the daemon, or one unit with its last lines",
+        "Exit code 0 if the unit is active, 3 if it is not, 4 if there is no such unit.",
+    ),
+    (
+        "is-active",
+        "UNIT",
+        "the state of a unit in one word",
+        "Exit code 0 if it is active, 3 if it is not, 4 if there is no such unit.",
+    ),
+    (
+        "start",
+        "UNIT…",
+        "start units, and wait until they are active",
+        "Exit code 0, or 1 if one failed, 4 if there is no such unit.",
+    ),
     ("stop", "UNIT…", "stop units; the next request starts a tenant again", "Exit code 0, or 1, 4 as for start."),
     ("restart", "UNIT…", "stop and start units; their requests wait meanwhile", "Exit code 0, or 1, 4 as for start."),
 ];

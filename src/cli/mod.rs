@@ -1,7 +1,7 @@
 //! argv → verb → exit code; one file a verb. What an operator types is here, what the daemon does is not.
 
 mod ask;
-mod check;
+pub mod check;
 mod help;
 mod run;
 mod table;
@@ -27,7 +27,6 @@ struct Arguments {
     words: Vec<String>,
 }
 
-pub mod check;
 
 /// Runs the verb that the arguments name.
 pub fn main() -> ExitCode {
@@ -51,7 +50,9 @@ pub fn main() -> ExitCode {
         [verb @ ("start" | "stop" | "restart"), units @ ..] if !units.is_empty() => {
             ask::job(&directory, verb, units, arguments.json)
         }
-        [verb @ ("start" | "stop" | "restart" | "is-active")] => usage(&format!("{verb}: which unit? see tenantd list")),
+        [verb @ ("start" | "stop" | "restart" | "is-active")] => {
+            usage(&format!("{verb}: which unit? see tenantd list"))
+        }
         [verb, ..] if help::is_verb(verb) => usage(&format!("{verb}: too many words")),
         [word, ..] => usage(&format!("\"{word}\" is no verb of tenantd")),
     }
@@ -101,7 +102,11 @@ mod tests {
 
     #[test]
     fn options_stand_anywhere() {
-        for line in ["tenantd --config /c status x --json", "tenantd status --json x --config=/c", "tenantd -c/c --json status x"] {
+        for line in [
+            "tenantd --config /c status x --json",
+            "tenantd status --json x --config=/c",
+            "tenantd -c/c --json status x",
+        ] {
             let found = parsed(line).unwrap();
             assert_eq!(found.words, ["status", "x"], "{line}");
             assert_eq!((found.config, found.json), (Some("/c".into()), true), "{line}");

@@ -9,7 +9,8 @@ use crate::control::{SystemStatus, UnitStatus};
 /// `tenantd list`.
 pub(super) fn list(units: &[UnitStatus]) -> String {
     let width = units.iter().map(|unit| unit.name.len()).max().unwrap_or(0).max(4);
-    let mut text = format!("  {:<width$}  {:<12} {:<13} {:>7}  {:>8}  DESCRIPTION\n", "UNIT", "ACTIVE", "SUB", "PID", "REQUESTS");
+    let mut text =
+        format!("  {:<width$}  {:<12} {:<13} {:>7}  {:>8}  DESCRIPTION\n", "UNIT", "ACTIVE", "SUB", "PID", "REQUESTS");
     for unit in units {
         let pid = unit.pid.map_or("-".to_owned(), |pid| pid.to_string());
         let requests = unit.requests.in_flight + unit.requests.waiting + unit.requests.tunnels;

@@ -59,6 +59,17 @@ fn exists(dir: &Path) -> Result<(), String> {
     if about.is_dir() { Ok(()) } else { Err("it is no directory".into()) }
 }
 
+/// Reads `tenantd.toml` alone: whoever asks the running daemon needs no unit, and can ask while one is broken.
+pub fn load_daemon(dir: &Path, own: &dyn Fn(&str) -> Option<String>) -> Result<Config, Vec<Diagnostic>> {
+    let (mut sources, mut report) = (Sources::default(), Report::default());
+    let daemon = open(dir, &mut sources, &mut report);
+    let documents = sources.parse(&mut report);
+    let layers = Layers(documents[daemon].iter().map(|table| Layer::Sections(daemon, table.get_ref())).collect());
+    let config = read(&layers, own, daemon, &mut report);
+    let (errors, _) = report.finish(&sources);
+    if errors.is_empty() { Ok(config) } else { Err(errors) }
+}
+
 /// Reads tenantd.toml, if there is one.
 fn open(dir: &Path, sources: &mut Sources, report: &mut Report) -> usize {
     let path = PathBuf::from("tenantd.toml");

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_daemon};
 
 use crate::unit::SectionDoc;
 use crate::unit::layers::Node;

@@ -55,8 +55,9 @@ impl Init {
     }
 
     fn system(&self) -> Answer {
-        let in_state =
-            |wanted| self.manager.ids().filter(|id| self.manager.status(*id).is_some_and(|s| s.active == wanted)).count();
+        let in_state = |wanted| {
+            self.manager.ids().filter(|id| self.manager.status(*id).is_some_and(|s| s.active == wanted)).count()
+        };
         let system = SystemStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
