@@ -27,7 +27,6 @@ struct Arguments {
     words: Vec<String>,
 }
 
-
 /// Runs the verb that the arguments name.
 pub fn main() -> ExitCode {
     let arguments = match parse(std::env::args_os()) {

@@ -23,7 +23,9 @@ impl AccessLog {
 
     /// Adds the line of a finished exchange. `ready`: when the tenant got ready.
     pub fn push(&mut self, exchange: &Exchange, peer: IpAddr, ready: Option<Instant>, now: Instant) {
-        if !self.on {
+        // A health check each second that goes well is not worth a line.
+        let healthy = exchange.unit.is_none() && exchange.status == 200;
+        if !self.on || healthy {
             return;
         }
         let times = Times::of(exchange, ready, now);
@@ -141,12 +143,12 @@ mod tests {
         let mut log = AccessLog::new(true);
         let mut exchange = Exchange::idle(now);
         exchange.line = b"GET /a\"b HTTP/1.1".to_vec();
-        exchange.status = 200;
+        exchange.status = 404;
         exchange.id = "7".to_owned();
         log.push(&exchange, IpAddr::from([127, 0, 0, 1]), Some(now), now);
         log.push(&exchange, IpAddr::from([127, 0, 0, 1]), Some(now), now);
         let lines: Vec<_> = log.lines().map(|(_, text)| text.to_owned()).collect();
-        let expected = "127.0.0.1 \"GET /a\\\"b HTTP/1.1\" 200 bytes=0 in=0 wait=0.0ms boot=0.0ms upstream=0.0ms id=7";
+        let expected = "127.0.0.1 \"GET /a\\\"b HTTP/1.1\" 404 bytes=0 in=0 wait=0.0ms boot=0.0ms upstream=0.0ms id=7";
         assert_eq!(lines, [expected, expected]);
         log.clear();
         assert_eq!(log.lines().count(), 0);

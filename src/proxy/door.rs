@@ -69,17 +69,16 @@ impl Proxy {
                 Err(Errno::AGAIN) => return,
                 Err(error) => {
                     log::warn!("cannot accept a connection: {error}; trying again in {PAUSE:?}");
-                    return self.accept_later();
+                    return self.accept_after(PAUSE);
                 }
             }
         }
-        // The edge is used up: come back by ourselves.
-        self.shared.timers.set(&mut self.doors.alarm, self.shared.now, Owner::Accept);
+        // The edge is used up: come back by ourselves, in the next turn.
+        self.accept_after(Duration::from_nanos(1));
     }
 
-    fn accept_later(&mut self) {
-        let due = self.shared.now + PAUSE;
-        self.shared.timers.set(&mut self.doors.alarm, due, Owner::Accept);
+    fn accept_after(&mut self, pause: Duration) {
+        self.shared.timers.set(&mut self.doors.alarm, self.shared.now + pause, Owner::Accept);
     }
 
     /// The pause is over.

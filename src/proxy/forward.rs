@@ -37,7 +37,6 @@ impl Proxy {
     /// Gives a request a connection: the one of the pool that was used last, or a new one.
     pub(super) fn dispatch(&mut self, key: ClientKey, unit: UnitId) {
         let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else { return };
-        upstream.busy += 1;
         client.phase = Phase::Exchange;
         client.exchange.tries += 1;
         client.exchange.dispatched = Some(self.shared.now);
@@ -50,6 +49,7 @@ impl Proxy {
             Ok(conn) => {
                 client.exchange.conn = Some(conn);
                 self.conns[conn].client = Some(key);
+                self.upstreams[unit].busy += 1;
                 let after = self.patience(key, unit);
                 self.set_alarm(key, after);
             }
