@@ -142,8 +142,10 @@ pub enum Outcome {
     Timeout,
     /// No process could be made.
     Resources,
-    /// A notify unit exited before READY=1.
+    /// A notify unit exited before READY=1, or a tenant with success as soon as it was up.
     Protocol,
+    /// Not started: a unit that it requires failed.
+    Dependency,
 }
 
 /// One message about a unit, for the log and `tenantd status`.
@@ -153,6 +155,8 @@ pub enum Line {
     Starting,
     /// `started in 1.02s, pid 123`
     Started(u32, Duration),
+    /// `finished in 1.02s`: a oneshot, or a service that has exited with success as soon as it was started.
+    Finished(Duration),
     /// `stopping: idle` …
     Stopping(Why),
     /// `stopped`
@@ -191,7 +195,8 @@ pub struct Status {
     pub priority: Priority,
     /// ActiveState.
     pub active: ActiveState,
-    /// SubState, in systemd's words (`dead start-pre start running exited stop stop-sigterm stop-sigkill failed auto-restart`).
+    /// SubState, in systemd's words (`dead waiting start-pre start running exited stop stop-sigterm stop-sigkill failed auto-restart`;
+    /// `waiting` is ours: a start that waits for its order or a boot slot).
     pub sub: &'static str,
     /// Result of the last run.
     pub outcome: Outcome,
