@@ -237,7 +237,7 @@ impl Init {
     /// What processes say of themselves.
     fn hear(&mut self) {
         for _ in 0..NOTIFY_BATCH {
-            let Some((pid, message)) = self.notify.next() else { return };
+            let Some((pid, message)) = self.notify.receive() else { return };
             let owner = self.manager.owner(pid).or_else(|| self.manager.owner(process::ancestor_session(pid)?));
             let Some(unit) = owner else { continue };
             if let Some(status) = message.status {
@@ -332,10 +332,12 @@ impl Init {
 /// A service that runs as another user owns the path of its socket.
 fn give_socket(proxy: &Proxy, id: UnitId, unit: &crate::unit::Unit) {
     let ids = unit.service.user.as_deref().map(process::user::look_up);
-    if let (Some(Ok(ids)), Some(listener)) = (ids, proxy.listener(id)) {
-        if let Err(error) = listener.give(ids.uid, ids.gid) {
-            log::warn!("{}: cannot give the socket to its user: {error}", unit.name);
-        }
+    let given = match (ids, proxy.listener(id)) {
+        (Some(Ok(ids)), Some(listener)) => listener.give(ids.uid, ids.gid),
+        _ => Ok(()),
+    };
+    if let Err(error) = given {
+        log::warn!("{}: cannot give the socket to its user: {error}", unit.name);
     }
 }
 

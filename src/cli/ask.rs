@@ -59,10 +59,9 @@ fn one(directory: &Path, unit: &str, print: impl FnOnce(&UnitStatus)) -> ExitCod
     }
 }
 
-/// Starts, stops or restarts units, one after the other. The worst code wins.
+/// Starts, stops or restarts units, one after the other. The last failure gives the code.
 pub(super) fn job(directory: &Path, verb: &str, units: &[&str], json: bool) -> ExitCode {
-    let failed = units.iter().filter_map(|unit| one_job(directory, verb, unit, json)).last();
-    failed.unwrap_or(ExitCode::SUCCESS)
+    units.iter().fold(ExitCode::SUCCESS, |code, unit| one_job(directory, verb, unit, json).unwrap_or(code))
 }
 
 /// `None` when done.

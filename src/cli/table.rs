@@ -26,7 +26,7 @@ pub(super) fn list(units: &[UnitStatus]) -> String {
 /// `tenantd status`.
 pub(super) fn system(system: &SystemStatus) -> String {
     let mut text = format!("{} tenantd {}\n", dot("active"), system.version);
-    let mut row = |key: &str, value: &str| drop(writeln!(text, "{key:>11}: {value}"));
+    let mut row = |key: &str, value: &str| text.push_str(&format!("{key:>11}: {value}\n"));
     row("State", &system.state);
     row("PID", &system.pid.to_string());
     row("Up", &span(system.up_ms));
@@ -43,7 +43,7 @@ pub(super) fn unit(unit: &UnitStatus) -> String {
         let _ = write!(text, " - {}", unit.description);
     }
     text.push('\n');
-    let mut row = |key: &str, value: &str| drop(writeln!(text, "{key:>11}: {value}"));
+    let mut row = |key: &str, value: &str| text.push_str(&format!("{key:>11}: {value}\n"));
     row("Loaded", &unit.source);
     let since = unit.since_ms.map_or(String::new(), |since| format!(" since {} ago", span(since)));
     row("Active", &format!("{} ({}){since}", unit.active, unit.sub));
@@ -69,7 +69,7 @@ pub(super) fn unit(unit: &UnitStatus) -> String {
     );
     if !unit.tail.is_empty() {
         text.push('\n');
-        unit.tail.iter().for_each(|line| drop(writeln!(text, "{line}")));
+        unit.tail.iter().for_each(|line| text.extend([line, "\n"]));
     }
     text
 }

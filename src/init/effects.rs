@@ -79,10 +79,9 @@ impl Init {
         let Some(unit) = self.manager.unit(id) else { return };
         for (stream, fd) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
             let key = self.journal.attach(id, &unit.name, pid, stream, fd);
-            if let Some(fd) = self.journal.fd(key) {
-                if let Err(error) = self.registry.add_reader(fd, Source::Stream(data(key))) {
-                    self.journal.say(Some(&unit.name), format_args!("its output is lost: {error}"));
-                }
+            let watched = self.journal.fd(key).map(|fd| self.registry.add_reader(fd, Source::Stream(data(key))));
+            if let Some(Err(error)) = watched {
+                self.journal.say(Some(&unit.name), format_args!("its output is lost: {error}"));
             }
         }
         use std::os::fd::AsFd;

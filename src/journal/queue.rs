@@ -72,8 +72,10 @@ impl Queue {
 
     /// A line of ours.
     pub(super) fn own(&self, prefix: fmt::Arguments, text: fmt::Arguments) {
-        // Writing to a Vec does not fail.
-        self.state().put(|out| drop(Escaped(out).write_fmt(prefix).and_then(|()| Escaped(out).write_fmt(text))));
+        self.state().put(|out| {
+            // Writing to a Vec does not fail.
+            let _ = Escaped(out).write_fmt(prefix).and_then(|()| Escaped(out).write_fmt(text));
+        });
     }
 
     /// Wakes a writer that sleeps while there is something to write.

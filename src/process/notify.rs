@@ -57,7 +57,7 @@ impl Receiver {
 
     /// The next message and its sender, or `None` when the queue is empty. A datagram that breaks the rules is an
     /// empty message, so that whoever bounds a batch counts garbage too.
-    pub fn next(&mut self) -> Option<(u32, Message)> {
+    pub fn receive(&mut self) -> Option<(u32, Message)> {
         // There is room for credentials and for nothing else: the kernel gives us no descriptor that somebody sends.
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
