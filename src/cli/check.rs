@@ -63,3 +63,36 @@ fn counts(loaded: &Loaded) -> (usize, usize) {
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(text: &str) -> Result<Loaded, Vec<Diagnostic>> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("units")).unwrap();
+        std::fs::write(dir.path().join("tenantd.toml"), "runtime_directory = '/run/t'").unwrap();
+        std::fs::write(dir.path().join("units/web.toml"), text).unwrap();
+        config::load(dir.path(), &|_| None)
+    }
+
+    #[test]
+    fn verdicts() {
+        for (text, words, object_words) in [
+            (
+                "[service]\nexec_start = 'x'\n[route]\npath = '/'",
+                "1 unit, 1 tenant: the configuration is good\n",
+                r#"{"errors":[],"good":true,"tenants":1,"units":1,"warnings":[]}"#,
+            ),
+            (
+                "[service]\nexec_start = 'x'\nusr = 'x'\n[unit]\nafter = ['y']",
+                "1 mistake: the configuration is refused\n",
+                r#"{"errors":[{"column":1,"file":"units/web.toml","level":"error","line":3,"message":"unknown key \"usr\" in [service]; did you mean \"user\"?"}],"good":false,"tenants":0,"units":0,"warnings":[{"column":10,"file":"units/web.toml","level":"warning","line":5,"message":"[unit] after: there is no unit \"y\""}]}"#,
+            ),
+        ] {
+            let result = checked(text);
+            assert_eq!(verdict(&result), words);
+            assert_eq!(object(&result), format!("{object_words}\n"));
+        }
+    }
+}

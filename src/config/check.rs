@@ -14,7 +14,7 @@ const OWN_SOCKETS: [&str; 2] = ["control.sock", "notify.sock"];
 
 /// Checks the daemon's configuration against all units.
 pub(super) fn together(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>], report: &mut Report) {
-    for draft in drafts {
+    for draft in drafts.iter().filter(|draft| draft.sound) {
         health(config, draft, report);
         socket(config, draft, report);
     }
@@ -22,7 +22,7 @@ pub(super) fn together(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>
 }
 
 /// The health check would hide a tenant of the same path.
-fn health(config: &Config, Draft { unit, layers }: &Draft<'_>, report: &mut Report) {
+fn health(config: &Config, Draft { unit, layers, .. }: &Draft<'_>, report: &mut Report) {
     if unit.route.as_ref().is_some_and(|route| route.path == config.health.path) {
         let path = &config.health.path;
         let message =
@@ -31,7 +31,7 @@ fn health(config: &Config, Draft { unit, layers }: &Draft<'_>, report: &mut Repo
     }
 }
 
-fn socket(config: &Config, Draft { unit, layers }: &Draft<'_>, report: &mut Report) {
+fn socket(config: &Config, Draft { unit, layers, .. }: &Draft<'_>, report: &mut Report) {
     let taken =
         match unit.socket.as_ref().map(|socket| &socket.listen) {
             Some(Listen::Unix(path)) => own_socket(&config.runtime_directory, path),

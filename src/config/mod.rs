@@ -2,6 +2,8 @@
 
 mod check;
 mod load;
+#[cfg(test)]
+mod tests;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -5,10 +5,10 @@ use super::load::Draft;
 use super::report::Report;
 use super::{Listen, Pass, Priority, Restart, Service, ServiceType, Socket, Unit};
 
-/// Checks one unit by itself.
-pub(crate) fn unit(draft: &Draft<'_>, report: &mut Report) {
-    let Draft { unit, layers } = draft;
-    service(&unit.service, layers, report);
+/// Checks one unit by itself; mends what systemd mends.
+pub(crate) fn unit(draft: &mut Draft<'_>, report: &mut Report) {
+    let Draft { unit, layers, .. } = draft;
+    service(&mut unit.service, layers, report);
     if unit.route.is_some() {
         tenant(unit, layers, report);
     } else if unit.service.idle_stop.is_some() {
@@ -23,7 +23,7 @@ pub(crate) fn unit(draft: &Draft<'_>, report: &mut Report) {
     }
 }
 
-fn service(service: &Service, layers: &Layers<'_>, report: &mut Report) {
+fn service(service: &mut Service, layers: &Layers<'_>, report: &mut Report) {
     let oneshot = service.kind == ServiceType::Oneshot;
     if oneshot && service.restart == Restart::Always {
         let place = layers.place("service", "restart");
@@ -43,8 +43,9 @@ fn service(service: &Service, layers: &Layers<'_>, report: &mut Report) {
         let place = layers.place("service", "restart_max_delay_sec");
         report.warning(
             place,
-            "[service] restart_max_delay_sec: shorter than restart_sec, which is used for both; raise it",
+            "[service] restart_max_delay_sec: shorter than restart_sec, which is lowered to it; raise it",
         );
+        service.restart_sec = service.restart_max_delay_sec;
     }
 }
 

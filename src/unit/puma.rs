@@ -5,7 +5,7 @@ use super::report::Report;
 use super::{Listen, Pass, Socket};
 
 /// Warns about `exec_start` of a unit with a passed socket.
-pub(crate) fn lint(Draft { unit, layers }: &Draft<'_>, report: &mut Report) {
+pub(crate) fn lint(Draft { unit, layers, .. }: &Draft<'_>, report: &mut Report) {
     let Some(socket) = unit.socket.as_ref().filter(|socket| socket.pass == Pass::Fds) else { return };
     let words = &unit.service.exec_start;
     for why in [shell(words), bind(words, socket), activated(words)].into_iter().flatten() {
@@ -18,7 +18,7 @@ fn shell(words: &[String]) -> Option<String> {
     let [program, option, script, ..] = words else { return None };
     let is_shell = ["sh", "dash", "ash"].contains(&program.rsplit('/').next()?);
     let forks = is_shell && option.starts_with('-') && option.ends_with('c');
-    let execs = script.split([' ', '\n', '\t', ';', '&']).any(|word| word == "exec");
+    let execs = script.split([';', '&', '|', '\n', '(']).any(|part| part.trim_start().starts_with("exec "));
     (forks && !execs)
         .then(|| "a shell without exec hides the socket from the program; write \"exec …\" in its script".into())
 }
@@ -72,6 +72,8 @@ mod tests {
             ("puma --bind-to-activated-sockets=only", None),
             ("puma --bind-to-activated-sockets config.ru", Some("0.0.0.0:9292")),
             ("sh -c 'puma config.ru'", Some("without exec")),
+            ("sh -c 'bundle exec puma'", Some("without exec")),
+            ("sh -c 'exec bundle exec puma'", None),
             ("/bin/sh -ec 'cd /rails; puma'", Some("without exec")),
             ("sh -c 'cd /rails && exec puma'", None),
             ("bash -c puma", None),

@@ -28,6 +28,7 @@ impl Place {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     found: Vec<(Place, Level, String)>,
+    errors: usize,
 }
 
 impl Report {
@@ -36,12 +37,18 @@ impl Report {
 
     /// Records a mistake.
     pub fn error(&mut self, place: Place, message: impl Into<String>) {
+        self.errors += 1;
         self.found.push((place, Level::Error, message.into()));
     }
 
     /// Records a doubt.
     pub fn warning(&mut self, place: Place, message: impl Into<String>) {
         self.found.push((place, Level::Warning, message.into()));
+    }
+
+    /// How many mistakes there are so far.
+    pub fn errors(&self) -> usize {
+        self.errors
     }
 
     /// Sorted by file and line: the errors, and the warnings.

@@ -96,10 +96,10 @@ pub(crate) fn check_keys(doc: &SectionDoc, all: &[SectionDoc], file: usize, tabl
         }
         let elsewhere = all.iter().find(|other| other.keys.iter().any(|known| known.name == name));
         let hint = match elsewhere {
-            Some(other) => format!("; it belongs in {}", bracketed(other.name)),
+            Some(other) => format!("; it belongs {}", whereabouts(other.name)),
             None => hint(name, doc.keys.iter().map(|known| known.name)),
         };
-        report.error(place, format!("unknown key \"{name}\" in {}{hint}", bracketed(doc.name)));
+        report.error(place, format!("unknown key \"{name}\" {}{hint}", whereabouts(doc.name)));
     }
 }
 
@@ -125,13 +125,15 @@ fn unknown(name: &str, value: &DeValue<'_>, top: &[&str], all: &[SectionDoc]) ->
     let names = sections.filter(|name| !name.is_empty()).chain(top.iter().copied());
     match all.iter().find(|doc| doc.keys.iter().any(|known| known.name == name)) {
         Some(doc) => format!("\"{name}\" stands outside of a section; it belongs in [{}]", doc.name),
+        None if name == "instance" => "only a template has instances; rename the file to NAME@.toml".into(),
+        None if name == "vars" => "only an instance has vars; move them to its [[instance]]".into(),
         None if value.is_table() => format!("unknown section [{name}]{}", hint(name, names)),
         None => format!("unknown key \"{name}\"{}", hint(name, names)),
     }
 }
 
-fn bracketed(name: &str) -> String {
-    if name.is_empty() { "the top of the file".into() } else { format!("[{name}]") }
+fn whereabouts(section: &str) -> String {
+    if section.is_empty() { "at the top of the file".into() } else { format!("in [{section}]") }
 }
 
 /// Declares a configuration type and how it is read:

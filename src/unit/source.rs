@@ -18,9 +18,11 @@ pub(crate) struct Sources {
 struct Source {
     path: PathBuf,
     text: String,
+    /// Whether it could be read.
+    good: bool,
 }
 
-/// A parsed file; `None` if it is not TOML.
+/// A parsed file; `None` if it could not be read or is not TOML.
 pub(crate) type Document<'a> = Option<Spanned<DeTable<'a>>>;
 
 impl Sources {
@@ -29,22 +31,26 @@ impl Sources {
 
     /// Adds a text under the path that error texts show.
     pub fn add(&mut self, path: PathBuf, text: String) -> usize {
-        self.list.push(Source { path, text });
+        self.list.push(Source { path, text, good: true });
         self.list.len() - 1
     }
 
-    /// Reads `path` of the directory `root`. What cannot be read is reported and counts as empty.
+    /// Reads `path` of the directory `root`. What cannot be read is reported, and is no document.
     pub fn read(&mut self, root: &Path, path: PathBuf, report: &mut Report) -> usize {
-        let text = read_text(&root.join(&path));
-        let shown = path.display().to_string();
-        let (text, why) = match text {
-            Ok(text) => (text, None),
-            Err(why) => (String::new(), Some(why)),
+        let file = self.list.len();
+        let (text, good) = match read_bytes(&root.join(&path)).map(String::from_utf8) {
+            Ok(Ok(text)) => (text, true),
+            Ok(Err(error)) => {
+                let place = Place::at(file, error.utf8_error().valid_up_to());
+                report.error(place, "this is not UTF-8; save the file as UTF-8");
+                (String::from_utf8_lossy(error.as_bytes()).into_owned(), false)
+            }
+            Err(why) => {
+                report.error(Place::file(file), format!("cannot read {}: {why}", path.display()));
+                (String::new(), false)
+            }
         };
-        let file = self.add(path, text);
-        if let Some(why) = why {
-            report.error(Place::file(file), format!("cannot read {shown}: {why}"));
-        }
+        self.list.push(Source { path, text, good });
         file
     }
 
@@ -53,10 +59,14 @@ impl Sources {
         &self.list[file].path
     }
 
-    /// Parses every file; reports every syntax error.
+    /// Parses every file that could be read; reports every syntax error.
     pub fn parse(&self, report: &mut Report) -> Vec<Document<'_>> {
         let mut documents = Vec::with_capacity(self.list.len());
         for (file, source) in self.list.iter().enumerate() {
+            if !source.good {
+                documents.push(None);
+                continue;
+            }
             let (table, errors) = DeTable::parse_recoverable(&source.text);
             for error in &errors {
                 let place = Place { file, offset: error.span().map(|span| span.start) };
@@ -71,24 +81,21 @@ impl Sources {
     pub fn diagnostic(&self, place: Place, level: Level, message: String) -> Diagnostic {
         let source = &self.list[place.file];
         let (line, column) = place.offset.map_or((0, 0), |offset| position(&source.text, offset));
+        let message = message.replace(char::is_control, "�");
         Diagnostic { file: source.path.clone(), line, column, level, message }
     }
 }
 
-/// The text of a file, or what to do about it.
-fn read_text(path: &Path) -> Result<String, String> {
+/// The bytes of a file, or why not.
+fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     let about = std::fs::metadata(path).map_err(|error| reason(&error))?;
     if !about.is_file() {
-        return Err("it is no regular file".into());
+        return Err("it is no regular file; write one, or remove it".into());
     }
     if about.len() > Sources::MAX {
-        return Err(format!("it is longer than {} MiB", Sources::MAX >> 20));
+        return Err(format!("it is longer than {} MiB; split it", Sources::MAX >> 20));
     }
-    let bytes = std::fs::read(path).map_err(|error| reason(&error))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let (line, column) = position(&String::from_utf8_lossy(error.as_bytes()), error.utf8_error().valid_up_to());
-        format!("line {line}, column {column} is not UTF-8; save the file as UTF-8")
-    })
+    std::fs::read(path).map_err(|error| reason(&error))
 }
 
 /// The system's words for an error, in lower case and without its number.

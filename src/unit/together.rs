@@ -15,11 +15,12 @@ pub(crate) fn check(drafts: &[Draft<'_>], report: &mut Report) {
         drafts.iter().enumerate().map(|(index, draft)| (&draft.unit.name, index)).collect();
     let names: Vec<&str> = drafts.iter().map(|draft| draft.unit.name.as_str()).collect();
     for draft in drafts {
-        puma::lint(draft, report);
         dependencies(draft, drafts, &index, &names, report);
     }
-    routes(drafts, report);
-    sockets(drafts, report);
+    let sound: Vec<&Draft<'_>> = drafts.iter().filter(|draft| draft.sound).collect();
+    sound.iter().for_each(|draft| puma::lint(draft, report));
+    routes(&sound, report);
+    sockets(&sound, report);
     circle::check(drafts, &index, report);
 }
 
@@ -36,7 +37,7 @@ fn dependencies(
         for (item, name) in list.iter().enumerate() {
             let place = || draft.layers.item_place("unit", key, item);
             let Some(other) = index.get(name) else {
-                let hint = hint(name.as_str(), names.iter().copied());
+                let hint = nearest_unit(name.as_str(), names);
                 let message = format!("[unit] {key}: there is no unit \"{name}\"{hint}");
                 let tell = if key == "requires" { Report::error } else { Report::warning };
                 tell(report, place(), message);
@@ -55,12 +56,17 @@ fn dependencies(
     }
 }
 
+/// The unit that may be meant; people of systemd write suffixes.
+fn nearest_unit(name: &str, names: &[&str]) -> String {
+    let stem = name.strip_suffix(".service").or_else(|| name.strip_suffix(".toml")).unwrap_or(name);
+    hint(stem, names.iter().copied())
+}
+
 /// Two tenants must not answer the same requests.
-fn routes(drafts: &[Draft<'_>], report: &mut Report) {
+fn routes(drafts: &[&Draft<'_>], report: &mut Report) {
     let mut seen: HashMap<(Option<&str>, &str), &Name> = HashMap::new();
-    for Draft { unit, layers } in drafts {
+    for Draft { unit, layers, .. } in drafts {
         let Some(route) = &unit.route else { continue };
-        // A path that was wrong or missing is empty too, and already told.
         if let Some(first) = seen.insert((route.host.as_deref(), &route.path), &unit.name) {
             let host = route.host.as_deref().unwrap_or_default();
             let path = if route.path.is_empty() { "/" } else { &route.path };
@@ -73,9 +79,9 @@ fn routes(drafts: &[Draft<'_>], report: &mut Report) {
 }
 
 /// Two units must not listen on the same address.
-fn sockets(drafts: &[Draft<'_>], report: &mut Report) {
+fn sockets(drafts: &[&Draft<'_>], report: &mut Report) {
     let mut seen: HashMap<&Listen, &Name> = HashMap::new();
-    for Draft { unit, layers } in drafts {
+    for Draft { unit, layers, .. } in drafts {
         let Some(socket) = &unit.socket else { continue };
         if matches!(&socket.listen, Listen::Tcp(address) if address.port() == 0) {
             continue;

@@ -43,8 +43,14 @@ impl Cx<'_> {
 
     /// A string, with specifiers expanded.
     pub fn text<'n>(&mut self, node: Node<'n>) -> Option<Cow<'n, str>> {
-        let DeValue::String(text) = node.value else { return self.expected(node, "a string") };
-        self.expand(node.place, text)
+        let written = match node.value {
+            DeValue::String(text) => return self.expand(node.place, text),
+            DeValue::Integer(number) => number.to_string(),
+            DeValue::Boolean(value) => value.to_string(),
+            _ => return self.expected(node, "a string"),
+        };
+        self.error(node.place, format!("expected a string, found {}; write \"{written}\"", found(node.value)));
+        None
     }
 
     /// Expands the specifiers of a text that stands here.
@@ -185,8 +191,13 @@ impl Optional for PathBuf {}
 impl<T: Value> Value for Vec<T> {
     /// Every item is read, so that every mistake is told.
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
-        if !node.value.is_array() {
-            return cx.expected(node, "an array ([…])");
+        match node.value {
+            DeValue::Array(_) => {}
+            DeValue::String(text) => {
+                cx.error(node.place, format!("expected an array, found a string; write [\"{text}\"]"));
+                return None;
+            }
+            _ => return cx.expected(node, "an array"),
         }
         let items: Vec<Option<T>> = node.items().map(|item| T::read(item, cx)).collect();
         items.into_iter().collect()
@@ -205,7 +216,9 @@ pub(crate) fn bad_name(text: &str) -> String {
     let stem = text.strip_suffix(".toml").or_else(|| text.strip_suffix(".service"));
     match stem {
         Some(stem) => format!("\"{text}\" is no unit name; write \"{stem}\""),
-        None if text.ends_with('@') => format!("\"{text}\" is a template; name one instance, as in \"{text}NAME\""),
+        None if text.find('@') == Some(text.len().saturating_sub(1)) => {
+            format!("\"{text}\" is a template; name one instance, as in \"{text}NAME\"")
+        }
         None => format!(
             "\"{text}\" is no unit name; use letters, digits and : - _ . with one @ before the instance, at most {} bytes",
             Name::MAX

@@ -1,1 +1,3 @@
 //! The integration tests, one binary: real tenantd, real processes.
+
+mod config_broken;
