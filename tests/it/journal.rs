@@ -105,7 +105,7 @@ fn what_crates_log_comes_in_the_same_form() {
 fn an_output_that_nobody_reads_costs_lines_but_never_waits() {
     const LINES: usize = 200_000;
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).unwrap();
-    let mut journal = Journal::start(write.into(), PLAIN).unwrap();
+    let mut journal = Journal::start(write, PLAIN).unwrap();
     for n in 0..LINES {
         journal.say(None, format_args!("line {n}"));
         journal.turn();
@@ -140,7 +140,7 @@ fn an_output_that_nobody_reads_costs_lines_but_never_waits() {
 #[test]
 fn an_end_is_bounded_when_the_output_hangs() {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).unwrap();
-    let mut journal = Journal::start(write.into(), PLAIN).unwrap();
+    let mut journal = Journal::start(write, PLAIN).unwrap();
     for n in 0..20_000 {
         journal.say(None, format_args!("line {n}"));
     }
@@ -154,7 +154,7 @@ fn an_output_that_another_made_non_blocking_gets_every_line() {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC).unwrap();
     fcntl_setfl(&write, OFlags::NONBLOCK).unwrap();
     let shared = write.try_clone().unwrap();
-    let mut journal = Journal::start(write.into(), PLAIN).unwrap();
+    let mut journal = Journal::start(write, PLAIN).unwrap();
     (0..LINES).for_each(|n| journal.say(None, format_args!("line {n}, {}", "x".repeat(100))));
     journal.turn();
     let reader = std::thread::spawn(move || BufReader::new(File::from(read)).lines().count());
@@ -168,7 +168,7 @@ fn an_output_that_another_made_non_blocking_gets_every_line() {
 fn a_blocking_output_stays_blocking() {
     let (_read, write) = pipe_with(PipeFlags::CLOEXEC).unwrap();
     let shared = write.try_clone().unwrap();
-    let journal = Journal::start(write.into(), PLAIN).unwrap();
+    let journal = Journal::start(write, PLAIN).unwrap();
     assert!(!fcntl_getfl(&shared).unwrap().contains(OFlags::NONBLOCK));
     journal.finish(minute());
 }
