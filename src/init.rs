@@ -237,7 +237,7 @@ impl Init {
     /// What processes say of themselves.
     fn hear(&mut self) {
         for _ in 0..NOTIFY_BATCH {
-            let Some((pid, message)) = self.notify.receive() else { return };
+            let Some((pid, message)) = self.notify.next() else { return };
             let owner = self.manager.owner(pid).or_else(|| self.manager.owner(process::ancestor_session(pid)?));
             let Some(unit) = owner else { continue };
             if let Some(status) = message.status {

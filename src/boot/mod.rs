@@ -25,18 +25,18 @@ pub struct Inherited {
 /// Rust's runtime has opened descriptors 0 to 2 if they were closed, and ignores SIGPIPE (a child does not).
 pub fn prepare() -> Inherited {
     let mut notes = Vec::new();
-    let mut note = |what: &str, result: rustix::io::Result<()>| {
+    let mut note = |result: io::Result<()>, what: &str| {
         if let Err(error) = result {
-            notes.push(format!("{what}: {}", io::Error::from(error)));
+            notes.push(format!("{what} ({error})"));
         }
     };
     umask(Mode::from_raw_mode(0o022));
     if getpid().as_raw_nonzero().get() != 1 {
-        note("orphans are not reaped, run as PID 1", set_child_subreaper(Some(getpid())));
+        note(set_child_subreaper(Some(getpid())).map_err(io::Error::from), "orphans are not reaped: run as PID 1");
     }
-    note("descriptors of the parent process may reach services", hide_inherited());
+    note(hide_inherited(), "services may see our parent's descriptors: use Linux 5.11 or newer, and a current Docker");
     let found = getrlimit(Resource::Nofile);
-    note("the limit of open files stays as it is, raise it with ulimit -n", raise(found));
+    note(raise(found).map_err(io::Error::from), "the limit of open files is not raised: set it with ulimit -n");
     let raw = |limit: Option<u64>| limit.unwrap_or(libc::RLIM_INFINITY);
     let rlimit_nofile = libc::rlimit { rlim_cur: raw(found.current), rlim_max: raw(found.maximum) };
     Inherited { rlimit_nofile, notes }
@@ -52,10 +52,10 @@ fn raise(found: Rlimit) -> rustix::io::Result<()> {
 }
 
 /// Close-on-exec on what our own parent left open.
-fn hide_inherited() -> rustix::io::Result<()> {
+fn hide_inherited() -> io::Result<()> {
     // SAFETY: a system call on numbers; it closes nothing now.
     let result = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-    if result == 0 { Ok(()) } else { Err(rustix::io::Errno::NOSYS) }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Makes the runtime directory and those above it, mode 0755: services reach their sockets through it.

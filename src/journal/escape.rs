@@ -1,6 +1,7 @@
 //! Any bytes as one line of harmless text: nothing that a unit or a client sends can forge a line or drive a terminal.
 
-use std::fmt::{self, Write};
+use std::fmt;
+use std::io::Write;
 
 /// Appends `bytes` as UTF-8: control characters but TAB become `\x1b`, what is no UTF-8 becomes U+FFFD.
 pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
@@ -21,20 +22,16 @@ fn escape_text(text: &str, out: &mut Vec<u8>) {
         // The controls are U+0000 to U+001F and U+007F to U+009F: two digits always.
         let code = after.next().map_or(0, u32::from);
         // Writing to a Vec does not fail.
-        let _ = io_write(out, code);
+        let _ = write!(out, "\\x{code:02x}");
         rest = after.as_str();
     }
     out.extend_from_slice(rest.as_bytes());
 }
 
-fn io_write(out: &mut Vec<u8>, code: u32) -> std::io::Result<()> {
-    std::io::Write::write_fmt(out, format_args!("\\x{code:02x}"))
-}
-
 /// Formatting into escaped text, without an allocation.
 pub(super) struct Escaped<'a>(pub &'a mut Vec<u8>);
 
-impl Write for Escaped<'_> {
+impl fmt::Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         escape_text(text, self.0);
         Ok(())

@@ -48,14 +48,14 @@ impl Journal {
         Ok(Self { queue, streams: SlotMap::with_key(), tails: SecondaryMap::new(), buffer })
     }
 
-    /// Sends what the crates log to the same place: tenantd's from `info`, others' from `warn`, unless `filter`
-    /// (`TENANTD_LOG`, in env_logger's words) says otherwise. Only the first call of a process counts.
-    pub fn take_log(&self, filter: Option<&str>) {
+    /// Sends what crates log to the same place: tenantd's from `info`, others' from `warn`, unless `TENANTD_LOG` says
+    /// otherwise in env_logger's words. Only the first call in a process counts.
+    pub fn take_log(&self) {
         let target = env_logger::Target::Pipe(Box::new(queue::LogLines(self.queue.clone())));
-        let mut builder = env_logger::Builder::new();
-        builder.parse_filters(filter.unwrap_or("warn,tenantd=info")).target(target);
-        builder.format(|line, record| io::Write::write_fmt(line, format_args!("{}\n", record.args())));
-        // An error says that a logger is there already, as in tests.
+        let filter = env_logger::Env::new().filter_or("TENANTD_LOG", "warn,tenantd=info");
+        let mut builder = env_logger::Builder::from_env(filter);
+        builder.target(target).format(|line, record| io::Write::write_fmt(line, format_args!("{}\n", record.args())));
+        // An error says that there is a logger already.
         let _ = builder.try_init();
     }
 
@@ -69,15 +69,10 @@ impl Journal {
         self.streams.get(key).map(stream::Pipe::fd)
     }
 
-    /// Reads at most 64 KiB and takes the lines in it. After `Closed` (the answer for an unknown key too) the
+    /// Reads at most 64 KiB and takes the lines in it. After `Closed`, which is the answer for an unknown key too, the
     /// descriptor is closed, so that the poller has forgotten it.
     pub fn ready(&mut self, key: StreamKey) -> Progress {
-        let Some(pipe) = self.streams.get_mut(key) else { return Progress::Closed };
-        let Some(tail) = self.tails.entry(pipe.unit()).map(|entry| entry.or_default()) else { return Progress::Closed };
-        let progress = pipe.read(&mut self.buffer, &mut |line| {
-            self.queue.line(line);
-            tail.push(line.text);
-        });
+        let progress = self.read(key);
         if progress == Progress::Closed {
             self.streams.remove(key);
         }
@@ -85,12 +80,21 @@ impl Journal {
     }
 
     /// Reads what already lies in the pipes of a unit, so that its last lines come before the word of its end. A
-    /// process that writes faster than we read, or still holds a pipe, holds nothing up.
+    /// process that writes faster than we read, or still holds a pipe, holds nothing up. Readiness is not consumed.
     pub fn catch_up(&mut self, unit: UnitId) {
         let keys = self.streams.iter().filter(|(_, pipe)| pipe.unit() == unit).map(|(key, _)| key);
         for key in keys.collect::<Vec<_>>() {
-            self.ready(key);
+            self.read(key);
         }
+    }
+
+    fn read(&mut self, key: StreamKey) -> Progress {
+        let Some(pipe) = self.streams.get_mut(key) else { return Progress::Closed };
+        let Some(tail) = self.tails.entry(pipe.unit()).map(|entry| entry.or_default()) else { return Progress::Closed };
+        pipe.read(&mut self.buffer, &mut |line| {
+            self.queue.line(line);
+            tail.push(line.text);
+        })
     }
 
     /// A line of tenantd's own, about a unit or about itself.
@@ -119,10 +123,8 @@ impl Journal {
 
     /// Waits until all is written, or until `deadline`. Unfinished lines are taken as they are.
     pub fn finish(mut self, deadline: Instant) {
-        for key in self.streams.keys().collect::<Vec<_>>() {
-            self.ready(key);
-        }
         for (_, pipe) in &mut self.streams {
+            pipe.read(&mut self.buffer, &mut |line| self.queue.line(line));
             pipe.flush(&mut |line| self.queue.line(line));
         }
         self.queue.finish(deadline);

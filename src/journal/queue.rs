@@ -74,7 +74,8 @@ impl Queue {
     pub(super) fn own(&self, prefix: fmt::Arguments, text: fmt::Arguments) {
         self.state().put(|out| {
             // Writing to a Vec does not fail.
-            let _ = Escaped(out).write_fmt(prefix).and_then(|()| Escaped(out).write_fmt(text));
+            let _ = Escaped(out).write_fmt(prefix);
+            let _ = Escaped(out).write_fmt(text);
         });
     }
 
@@ -141,8 +142,12 @@ impl State {
     fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.dropped > 0 || self.bytes.len() >= ROOM {
             self.dropped += 1;
-            return;
+        } else {
+            self.append(write);
         }
+    }
+
+    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if let Some(clock) = &mut self.clock {
             clock.stamp(SystemTime::now(), &mut self.bytes);
             self.bytes.push(b' ');
@@ -151,11 +156,12 @@ impl State {
         self.bytes.push(b'\n');
     }
 
+    /// Says how many were dropped, whatever the room.
     fn confess(&mut self) {
         let dropped = mem::take(&mut self.dropped);
         if dropped > 0 {
             let text = format!("tenantd: {dropped} lines dropped: whoever reads this output is too slow");
-            self.put(|out| out.extend_from_slice(text.as_bytes()));
+            self.append(|out| out.extend_from_slice(text.as_bytes()));
         }
     }
 }

@@ -145,7 +145,7 @@ fn without_return(line: &[u8]) -> &[u8] {
 }
 
 /// Where to cut so that no character of UTF-8 is torn: before the start of a sequence that is not whole.
-fn boundary(bytes: &[u8]) -> usize {
+pub(super) fn boundary(bytes: &[u8]) -> usize {
     let start = bytes.iter().rposition(|byte| byte & 0xC0 != 0x80).unwrap_or(0);
     let whole = std::str::from_utf8(&bytes[start..]).is_ok();
     if whole || bytes.len() - start > 3 { bytes.len() } else { start }

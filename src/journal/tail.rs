@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::escape::escape;
+use super::stream::boundary;
 
 /// Lines kept of one unit.
 const LINES: usize = 10;
@@ -19,7 +20,8 @@ impl Tail {
         let oldest = if self.0.len() < LINES { None } else { self.0.pop_front() };
         let mut room = oldest.unwrap_or_default().into_bytes();
         room.clear();
-        escape(&line[..line.len().min(WIDTH)], &mut room);
+        let line = if line.len() > WIDTH { &line[..boundary(&line[..WIDTH])] } else { line };
+        escape(line, &mut room);
         self.0.push_back(String::from_utf8(room).unwrap_or_default());
     }
 
@@ -44,6 +46,7 @@ mod tests {
     fn a_long_line_is_cut() {
         let mut tail = Tail::default();
         tail.push(&[b'x'; 100_000]);
-        assert_eq!(tail.lines().map(str::len).collect::<Vec<_>>(), [WIDTH]);
+        tail.push(format!("{}\u{e9}", "x".repeat(WIDTH - 1)).as_bytes());
+        assert_eq!(tail.lines().map(str::len).collect::<Vec<_>>(), [WIDTH, WIDTH - 1]);
     }
 }

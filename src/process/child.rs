@@ -17,6 +17,9 @@ pub(super) const REPORT: usize = 8;
 /// Signals are numbered 1 to 64, real-time ones included (signal(7)).
 const SIGNALS: c_int = 64;
 
+/// Bytes of the kernel's signal mask.
+const MASK: usize = 8;
+
 /// The first descriptor that no `dup2` of ours has as its target (0 to 3 are targets).
 const FREE: c_int = 4;
 
@@ -172,7 +175,7 @@ unsafe fn reset_dispositions() {
     for signal in 1..=SIGNALS {
         // SAFETY: a kernel sigaction of zeros (SIG_DFL, no flags, empty mask); KILL and STOP just say EINVAL.
         unsafe {
-            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null_mut::<u64>(), 8);
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null_mut::<u64>(), MASK);
         }
     }
 }
@@ -181,7 +184,7 @@ unsafe fn unblock_signals() {
     let none = 0_u64;
     // SAFETY: the kernel's mask is 64 bits.
     unsafe {
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, ptr::null_mut::<u64>(), 8);
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, ptr::null_mut::<u64>(), MASK);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::{fmt, io};
 
@@ -77,9 +78,9 @@ pub fn spawn(plan: &Plan) -> Result<Child, SpawnError> {
     let (stderr, stderr_end) = pipe()?;
     let mut launch = Launch {
         program: program(plan)?,
-        argv: plan.argv.iter().map(|word| text(word)).collect::<Result<_, _>>()?,
+        argv: plan.argv.iter().map(|word| text(word.as_str())).collect::<Result<_, _>>()?,
         environment: environment(plan)?,
-        directory: text(&plan.working_directory.to_string_lossy())?,
+        directory: text(plan.working_directory.as_os_str().as_bytes())?,
         user: plan.user.map(|user| user::look_up(user).map(Credentials::new).map_err(|_| libc::ESRCH)),
         oom_score_adj: plan.oom_score_adj.map(|points| points.to_string()),
         limit: plan.limits.rlimit_nofile,
@@ -133,7 +134,7 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
     made.map_err(|error| SpawnError { what: "make a pipe", errno: error.raw_os_error() })
 }
 
-fn text(text: &str) -> Result<CString, SpawnError> {
+fn text(text: impl Into<Vec<u8>>) -> Result<CString, SpawnError> {
     CString::new(text).map_err(|_| SpawnError { what: "pass a text with a NUL byte", errno: libc::EINVAL })
 }
 
@@ -141,7 +142,7 @@ fn text(text: &str) -> Result<CString, SpawnError> {
 fn program(plan: &Plan) -> Result<Result<CString, i32>, SpawnError> {
     let Some(name) = plan.argv.first().filter(|name| !name.is_empty()) else { return Ok(Err(libc::ENOENT)) };
     if name.contains('/') {
-        return text(name).map(Ok);
+        return text(name.as_str()).map(Ok);
     }
     let path = plan.environment.get("PATH").map_or(super::environment::PATH, String::as_str);
     let mut errno = libc::ENOENT;
@@ -151,7 +152,7 @@ fn program(plan: &Plan) -> Result<Result<CString, i32>, SpawnError> {
             continue;
         }
         if access(&candidate, Access::EXEC_OK).is_ok() {
-            return text(&candidate.to_string_lossy()).map(Ok);
+            return text(candidate.as_os_str().as_bytes()).map(Ok);
         }
         errno = libc::EACCES;
     }
@@ -164,5 +165,5 @@ fn environment(plan: &Plan) -> Result<Vec<CString>, SpawnError> {
     let passed = passed.into_iter().filter(|_| plan.listener.is_some());
     let own = plan.environment.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let own = own.filter(|(key, _)| !matches!(*key, "LISTEN_PID" | "LISTEN_FDS" | "LISTEN_FDNAMES"));
-    own.chain(passed).map(|(key, value)| text(&format!("{key}={value}"))).collect()
+    own.chain(passed).map(|(key, value)| text(format!("{key}={value}"))).collect()
 }
