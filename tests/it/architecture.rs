@@ -214,11 +214,11 @@ fn decisions_are_pure() {
         "nix::",
         "rustix::",
     ];
-    let sources = sources();
-    let pure = sources
-        .iter()
-        .filter(|source| ["unit", "manager", "http", "route", "config"].contains(&source.module.as_str()));
-    let found: Vec<_> = pure.filter_map(|source| source.mentions(IMPURE)).collect();
+    let mut pure = sources();
+    // The two loaders read the disk, and ask who we are.
+    pure.retain(|source| ["unit", "manager", "http", "route", "config"].contains(&source.module.as_str()));
+    pure.retain(|source| !source.path.ends_with("/load.rs"));
+    let found: Vec<_> = pure.iter().filter_map(|source| source.mentions(IMPURE)).collect();
     assert!(found.is_empty(), "{found:#?}");
 }
 

@@ -28,6 +28,7 @@ pub fn web(instances: &[&str]) -> Web {
 impl Web {
     /// A variable of the tenants.
     pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.into(), value.into()));
         self
     }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, Pid, execve, fork, getpid};
+use nix::unistd::{ForkResult, Pid, dup2_stdout, execve, fork, getpid};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -97,6 +97,8 @@ fn spawn(command: &[&str], listener: Option<RawFd>) -> Result<Pid> {
     if let ForkResult::Parent { child } = unsafe { fork() }? {
         return Ok(child);
     }
+    // Our stdout carries one number.
+    dup2_stdout(std::io::stderr())?;
     let mut environment: Vec<CString> =
         std::env::vars().filter_map(|(name, value)| CString::new(format!("{name}={value}")).ok()).collect();
     if let Some(fd) = listener {
