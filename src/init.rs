@@ -79,7 +79,7 @@ impl Init {
         let poller = Poller::new().map_err(fatal("make an epoll instance"))?;
         let registry = || poller.registry().map_err(fatal("share the epoll instance"));
         let mut journal = Journal::start(output, config.log).map_err(fatal("start the log writer"))?;
-        journal.take_log(std::env::var("TENANTD_LOG").ok().as_deref());
+        journal.take_log();
         warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));
 
         let runtime = &config.runtime_directory;

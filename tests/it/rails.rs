@@ -1,0 +1,1 @@
+//! Real Rails on real Puma; written against examples/showcase.
