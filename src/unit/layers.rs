@@ -51,7 +51,7 @@ impl<'a> Layer<'a> {
         match self {
             Self::Sections(file, table) if section.is_empty() => Node::in_table(file, table, key),
             Self::Sections(file, table) => Node::in_table(file, table.get(section)?.get_ref().as_table()?, key),
-            Self::Environment(node) => (section == "service" && key == "environment").then_some(node),
+            Self::Environment(node) => (key == "environment").then_some(node),
         }
     }
 }
@@ -61,6 +61,16 @@ impl<'a> Layer<'a> {
 pub(crate) struct Layers<'a>(pub Vec<Layer<'a>>);
 
 impl<'a> Layers<'a> {
+    /// The tables of one section, whose keys are then at the top.
+    pub fn narrowed(&self, section: &str) -> Self {
+        let narrow = |layer: &Layer<'a>| match *layer {
+            Layer::Sections(..) if section.is_empty() => Some(*layer),
+            Layer::Sections(file, table) => Some(Layer::Sections(file, table.get(section)?.get_ref().as_table()?)),
+            Layer::Environment(_) => (section == "service").then_some(*layer),
+        };
+        Self(self.0.iter().filter_map(narrow).collect())
+    }
+
     /// The values of this key, the one that wins last.
     pub fn nodes(&self, section: &str, key: &str) -> impl DoubleEndedIterator<Item = Node<'a>> {
         self.0.iter().filter_map(move |layer| layer.find(section, key))

@@ -71,8 +71,8 @@ fn scope<'s>(name: &'s Name, layers: &Layers<'s>, runtime: &'s str, report: &mut
             cx.expected::<()>(node, "a table ({ NAME = \"value\" })");
         }
         vars.extend(node.entries().filter_map(|(name, place, value)| {
-            let why = format!("\"{}\" is no name of a var; use letters, digits, _ and -", name.escape_debug());
-            cx.good(place, check_var(name).map_err(|_| why))?;
+            let why = |_| format!("\"{name}\" is no name of a var; use letters, digits, _ and -");
+            cx.good(place, check_var(name).map_err(why))?;
             Some((name, var(value, &mut cx)))
         }));
     }

@@ -46,6 +46,7 @@ pub(crate) trait Section: Sized {
 pub(crate) struct Fields<'f, 'a> {
     name: &'static str,
     layers: &'f Layers<'f>,
+    own: Layers<'f>,
     /// For the defaults that depend on the unit's name.
     pub cx: &'f mut Cx<'a>,
 }
@@ -53,13 +54,13 @@ pub(crate) struct Fields<'f, 'a> {
 impl<'f, 'a> Fields<'f, 'a> {
     /// The section `S` of these layers.
     pub fn new<S: Section>(layers: &'f Layers<'f>, cx: &'f mut Cx<'a>) -> Self {
-        Self { name: S::DOC.name, layers, cx }
+        Self { name: S::DOC.name, layers, own: layers.narrowed(S::DOC.name), cx }
     }
 
     /// The value of a key; `None` if it is missing, or wrong and reported.
     pub fn value<T: Value>(&mut self, key: &'static str) -> Option<T> {
         self.cx.key = (self.name, key);
-        T::merged(self.layers.nodes(self.name, key), self.cx)
+        T::merged(self.own.nodes("", key), self.cx)
     }
 
     /// The same, read by a function of its own.
@@ -69,12 +70,12 @@ impl<'f, 'a> Fields<'f, 'a> {
         read: impl FnOnce(Node<'_>, &mut Cx<'_>) -> Option<T>,
     ) -> Option<T> {
         self.cx.key = (self.name, key);
-        read(self.layers.node(self.name, key)?, self.cx)
+        read(self.own.node("", key)?, self.cx)
     }
 
     /// Whether the key is written, rightly or wrongly.
     pub fn has(&self, key: &str) -> bool {
-        self.layers.node(self.name, key).is_some()
+        self.own.node("", key).is_some()
     }
 
     /// The default of a key that has none: a mistake.
