@@ -66,7 +66,7 @@ fn every_line_says_whose_it_is() {
     assert!(journal.fd(err).is_some());
     journal.say(None, format_args!("up\nnot forged"));
     journal.say(Some(&name()), format_args!("started in {}ms", 12));
-    journal.access(&name(), format_args!("GET {} 200", "/a"));
+    journal.access(Some(&name()), format_args!("GET {} 200", "/a"));
     let tail: Vec<_> = journal.tail(unit).collect();
     assert_eq!(tail, ["one", "\\x1b[1mbad\u{fffd}", "two", "last"]);
     let expected = "showcase@2025-boston[412] stdout: one\n\
