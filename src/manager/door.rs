@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::event::Action;
-use super::service::State;
+use super::state::State;
 use crate::unit::{Pass, Unit, UnitId};
 
 /// How requests stand to the unit.

@@ -2,7 +2,8 @@
 
 use super::Manager;
 use super::event::{Action, JobId, JobKind, JobResult, Why};
-use super::service::{Input, State};
+use super::service::Input;
+use super::state::State;
 use crate::unit::UnitId;
 
 /// What a unit has still to do. Without ids it is anonymous: a request, the boot, a dependency.

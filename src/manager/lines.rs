@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::event::{Line, Outcome};
-use super::service::{Service, State};
+use super::service::Service;
+use super::state::State;
 
 /// The line for a change from `old` to `new` at `now`; most changes have none.
 pub(super) fn line(old: State, new: State, service: &Service, now: Instant) -> Option<Line> {

@@ -10,9 +10,11 @@ mod graph;
 mod job;
 mod lines;
 mod order;
+mod outcome;
 mod restart;
 mod service;
 mod shutdown;
+mod state;
 mod words;
 
 #[cfg(test)]
@@ -33,8 +35,9 @@ use door::Doorman;
 use graph::Graph;
 use job::Job;
 use restart::Jitter;
-use service::{Context, Effect, Input, Service, State};
+use service::{Context, Effect, Input, Service};
 use shutdown::Closing;
+use state::State;
 
 /// Decides everything about units.
 #[derive(Debug)]

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::event::{Action, JobKind, JobResult, Line, Outcome};
 use super::restart::PATIENCE;
-use super::service::{Input, State};
+use super::service::Input;
+use super::state::State;
 use super::{Entry, Manager};
 use crate::unit::{Name, Priority, ServiceType, UnitId};
 

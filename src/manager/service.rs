@@ -5,72 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::event::{ActiveState, Exit, Outcome, Step, Why};
-use super::restart::{self, HEALTH, Jitter, PATIENCE, later};
-use crate::unit::{Pass, Restart, ServiceType, Unit};
-
-/// SubState, with what belongs to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    Dead,
-    /// A start job waits for its order or a boot slot; no deadline runs.
-    Waiting,
-    /// `Spawn` is said and not yet answered; `halt` is a stop that came between.
-    Spawning {
-        step: Step,
-        begun: Instant,
-        deadline: Option<Instant>,
-        halt: Option<Why>,
-    },
-    StartPre {
-        n: usize,
-        pid: u32,
-        begun: Instant,
-        deadline: Option<Instant>,
-    },
-    Start {
-        pid: u32,
-        begun: Instant,
-        deadline: Option<Instant>,
-    },
-    Running {
-        pid: u32,
-        since: Instant,
-    },
-    /// A oneshot that remains active.
-    Exited,
-    /// Requests in flight end before SIGTERM.
-    StopDrain {
-        pid: u32,
-        deadline: Instant,
-        why: Why,
-    },
-    StopSigterm {
-        pid: u32,
-        since: Instant,
-        deadline: Instant,
-        why: Why,
-    },
-    StopSigkill {
-        pid: u32,
-        deadline: Instant,
-        why: Why,
-    },
-    Failed {
-        hold: Option<Hold>,
-    },
-    AutoRestart {
-        hold: Hold,
-    },
-}
-
-/// A failed unit is not started before `until`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hold {
-    pub until: Instant,
-    /// Requests are refused meanwhile; else they wait.
-    pub refuse: bool,
-}
+use super::event::{Exit, Outcome, Step, Why};
+use super::outcome::clean;
+use super::restart::{HEALTH, Jitter, PATIENCE, later};
+use super::state::State;
+use crate::unit::{Pass, ServiceType, Unit};
 
 /// What the table hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,127 +66,10 @@ pub(super) struct Service {
     pub boot: Option<Duration>,
     /// Starts begun.
     pub starts: u64,
-    jitter: Jitter,
+    pub jitter: Jitter,
 }
 
 type Next = (State, Option<Effect>);
-
-impl State {
-    /// The process of this state.
-    pub(super) fn pid(&self) -> Option<u32> {
-        match *self {
-            Self::StartPre { pid, .. }
-            | Self::Start { pid, .. }
-            | Self::Running { pid, .. }
-            | Self::StopDrain { pid, .. }
-            | Self::StopSigterm { pid, .. }
-            | Self::StopSigkill { pid, .. } => Some(pid),
-            Self::Dead
-            | Self::Waiting
-            | Self::Spawning { .. }
-            | Self::Exited
-            | Self::Failed { .. }
-            | Self::AutoRestart { .. } => None,
-        }
-    }
-
-    /// When `Elapsed` is due.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        match *self {
-            Self::StartPre { deadline, .. } | Self::Start { deadline, .. } => deadline,
-            Self::StopDrain { deadline, .. }
-            | Self::StopSigterm { deadline, .. }
-            | Self::StopSigkill { deadline, .. } => Some(deadline),
-            Self::Failed { hold } => hold.map(|hold| hold.until),
-            Self::AutoRestart { hold } => Some(hold.until),
-            Self::Dead | Self::Waiting | Self::Spawning { .. } | Self::Running { .. } | Self::Exited => None,
-        }
-    }
-
-    /// What keeps it from being started.
-    pub(super) fn hold(&self) -> Option<Hold> {
-        match *self {
-            Self::Failed { hold } => hold,
-            Self::AutoRestart { hold } => Some(hold),
-            Self::Dead
-            | Self::Waiting
-            | Self::Spawning { .. }
-            | Self::StartPre { .. }
-            | Self::Start { .. }
-            | Self::Running { .. }
-            | Self::Exited
-            | Self::StopDrain { .. }
-            | Self::StopSigterm { .. }
-            | Self::StopSigkill { .. } => None,
-        }
-    }
-
-    /// From the first spawn until it is up or has failed.
-    pub(super) fn coming(&self) -> bool {
-        matches!(self, Self::Spawning { .. } | Self::StartPre { .. } | Self::Start { .. })
-    }
-
-    pub(super) fn up(&self) -> bool {
-        matches!(self, Self::Running { .. } | Self::Exited)
-    }
-
-    pub(super) fn stopping(&self) -> bool {
-        matches!(self, Self::StopDrain { .. } | Self::StopSigterm { .. } | Self::StopSigkill { .. })
-    }
-
-    /// Nothing is there and nothing is asked.
-    pub(super) fn down(&self) -> bool {
-        matches!(self, Self::Dead | Self::Failed { .. } | Self::AutoRestart { .. })
-    }
-
-    /// Something has to be stopped before we can end.
-    pub(super) fn live(&self) -> bool {
-        self.coming() || self.up() || self.stopping()
-    }
-
-    /// Why it is being stopped.
-    pub(super) fn why(&self) -> Option<Why> {
-        match *self {
-            Self::StopDrain { why, .. } | Self::StopSigterm { why, .. } | Self::StopSigkill { why, .. } => Some(why),
-            Self::Spawning { halt, .. } => halt,
-            Self::Dead
-            | Self::Waiting
-            | Self::StartPre { .. }
-            | Self::Start { .. }
-            | Self::Running { .. }
-            | Self::Exited
-            | Self::Failed { .. }
-            | Self::AutoRestart { .. } => None,
-        }
-    }
-
-    /// A start that is not over: if the unit is down next, the start has failed.
-    pub(super) fn attempting(&self) -> bool {
-        match self.why() {
-            Some(why) => why == Why::Timeout,
-            None => self.coming() || *self == Self::Waiting,
-        }
-    }
-
-    /// systemd's words.
-    pub(super) fn words(&self) -> (ActiveState, &'static str) {
-        match self {
-            Self::Dead => (ActiveState::Inactive, "dead"),
-            Self::Waiting => (ActiveState::Activating, "waiting"),
-            Self::Spawning { step: Step::StartPre(_), .. } | Self::StartPre { .. } => {
-                (ActiveState::Activating, "start-pre")
-            }
-            Self::Spawning { step: Step::Start, .. } | Self::Start { .. } => (ActiveState::Activating, "start"),
-            Self::Running { .. } => (ActiveState::Active, "running"),
-            Self::Exited => (ActiveState::Active, "exited"),
-            Self::StopDrain { .. } => (ActiveState::Deactivating, "stop"),
-            Self::StopSigterm { .. } => (ActiveState::Deactivating, "stop-sigterm"),
-            Self::StopSigkill { .. } => (ActiveState::Deactivating, "stop-sigkill"),
-            Self::Failed { .. } => (ActiveState::Failed, "failed"),
-            Self::AutoRestart { .. } => (ActiveState::Activating, "auto-restart"),
-        }
-    }
-}
 
 impl Context<'_> {
     /// `after` from now, inside the shutdown budget.
@@ -279,320 +101,103 @@ impl Service {
         }
     }
 
-    /// One row of the table.
+    /// Hears `input`: the next state, and at most one effect.
     pub(super) fn step(&mut self, input: Input, cx: Context) -> Option<Effect> {
-        let (state, effect) = match input {
-            Input::Queue => self.queue(),
-            Input::Begin => self.begin(cx),
-            Input::Fail(outcome) => self.fail(outcome, cx),
-            Input::Halt(why) => self.halt(why, cx),
-            Input::Kill => self.kill(cx),
-            Input::Spawned(pid) => self.spawned(pid, cx),
-            Input::SpawnFailed => self.spawn_failed(cx),
-            Input::Executed => self.executed(cx),
-            Input::Reached => self.reached(cx),
-            Input::Ready => self.ready(cx),
-            Input::Stopping => self.stopping(cx),
-            Input::Drained => self.drained(cx),
-            Input::Exited(exit) => self.exited(exit, cx),
-            Input::Elapsed => self.elapsed(cx),
-        };
+        let (state, effect) = self.next(input, cx);
         self.state = state;
         effect
     }
 
-    fn ignore(&self) -> Next {
-        (self.state, None)
-    }
+    /// The table.
+    #[rustfmt::skip]
+    fn next(&mut self, input: Input, cx: Context) -> Next {
+        use {Input as I, State as S};
+        let kind = cx.unit.service.kind;
+        match (input, self.state) {
+            (I::Queue, S::Dead | S::Failed { .. } | S::AutoRestart { .. }) => (S::Waiting, None),
 
-    fn queue(&self) -> Next {
-        match self.state {
-            State::Dead | State::Failed { .. } | State::AutoRestart { .. } => (State::Waiting, None),
-            State::Waiting
-            | State::Spawning { .. }
-            | State::StartPre { .. }
-            | State::Start { .. }
-            | State::Running { .. }
-            | State::Exited
-            | State::StopDrain { .. }
-            | State::StopSigterm { .. }
-            | State::StopSigkill { .. } => self.ignore(),
+            (I::Begin, S::Waiting) => self.begin(cx),
+            (I::Fail(outcome), S::Waiting) => (self.not_started(outcome, cx), None),
+
+            (I::Spawned(pid), S::Spawning { halt: Some(why), .. }) => terminate(pid, why, cx),
+            (I::Spawned(pid), S::Spawning { step: Step::StartPre(n), begun, deadline, halt: None }) =>
+                (S::StartPre { n, pid, begun, deadline }, None),
+            (I::Spawned(pid), S::Spawning { step: Step::Start, begun, deadline, halt: None }) =>
+                (S::Start { pid, begun, deadline }, None),
+            // Nobody asked for this process: never two for one unit.
+            (I::Spawned(pid), S::Dead | S::Waiting | S::StartPre { .. } | S::Start { .. } | S::Running { .. } | S::Exited
+                | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
+                | S::AutoRestart { .. }) => (self.state, Some(Effect::Kill(pid))),
+            (I::SpawnFailed, S::Spawning { halt: Some(_), .. }) => (S::Dead, None),
+            (I::SpawnFailed, S::Spawning { halt: None, .. }) => (self.not_started(Outcome::Resources, cx), None),
+
+            (I::Executed, S::Start { .. }) if probed(cx.unit) => (self.state, Some(Effect::Probe)),
+            (I::Executed, S::Start { pid, begun, .. }) if kind == ServiceType::Exec => (self.up(pid, begun, cx), None),
+            (I::Reached, S::Start { pid, begun, .. }) if probed(cx.unit) => (self.up(pid, begun, cx), None),
+            (I::Ready, S::Start { pid, begun, .. }) if kind == ServiceType::Notify => (self.up(pid, begun, cx), None),
+
+            (I::Halt(_) | I::Kill, S::Waiting | S::Exited) => (S::Dead, None),
+            (I::Halt(_) | I::Kill, S::AutoRestart { hold }) => (self.resting(hold), None),
+            (I::Halt(why), S::Spawning { step, begun, deadline, .. }) =>
+                (S::Spawning { step, begun, deadline, halt: Some(why) }, None),
+            (I::Halt(why), S::StartPre { pid, .. } | S::Start { pid, .. }) => terminate(pid, why, cx),
+            (I::Halt(why), S::Running { pid, since }) => self.wind_down(pid, since, why, cx),
+            (I::Halt(why), S::StopDrain { pid, deadline, .. }) =>
+                (S::StopDrain { pid, deadline: deadline.min(cx.drain()), why }, None),
+            (I::Halt(why), S::StopSigterm { pid, since, deadline, .. }) =>
+                (S::StopSigterm { pid, since, deadline: cx.clamp(deadline), why }, None),
+            (I::Halt(why), S::StopSigkill { pid, deadline, .. }) => (S::StopSigkill { pid, deadline, why }, None),
+            (I::Stopping, S::Running { pid, since }) => self.wind_down(pid, since, Why::Itself, cx),
+            (I::Drained, S::StopDrain { pid, why, .. }) => terminate(pid, why, cx),
+
+            (I::Kill, S::Spawning { step, begun, deadline, .. }) =>
+                (S::Spawning { step, begun, deadline, halt: Some(Why::Shutdown) }, None),
+            (I::Kill, S::StartPre { pid, .. } | S::Start { pid, .. } | S::Running { pid, .. } | S::StopDrain { pid, .. }
+                | S::StopSigterm { pid, .. } | S::StopSigkill { pid, .. }) => kill(pid, Why::Shutdown, cx),
+
+            (I::Exited(Exit::Code(0)), S::StartPre { n, begun, deadline, .. }) => after_pre(n, begun, deadline, cx),
+            (I::Exited(exit), S::StartPre { .. }) => (self.not_started(exit.into(), cx), None),
+            (I::Exited(exit), S::Start { begun, .. }) => (self.start_exited(exit, begun, cx), None),
+            (I::Exited(exit), S::Running { since, .. }) => (self.running_exited(exit, since, cx), None),
+            (I::Exited(exit), S::StopDrain { why, .. } | S::StopSigterm { why, .. }) =>
+                (self.stopped(why, clean(exit, cx.unit), cx), None),
+            (I::Exited(_), S::StopSigkill { why, .. }) => (self.stopped(why, Outcome::Timeout, cx), None),
+
+            (I::Elapsed, S::StartPre { pid, .. } | S::Start { pid, .. }) => terminate(pid, Why::Timeout, cx),
+            (I::Elapsed, S::StopDrain { pid, why, .. }) => terminate(pid, why, cx),
+            (I::Elapsed, S::StopSigterm { pid, why, .. } | S::StopSigkill { pid, why, .. }) => kill(pid, why, cx),
+            (I::Elapsed, S::Failed { .. }) => (S::Failed { hold: None }, None),
+            (I::Elapsed, S::AutoRestart { .. }) => (S::Waiting, None),
+
+            // Ignored: what is there already, what comes too late, and what is not for this state.
+            (I::Queue, S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Running { .. } | S::Exited
+                | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. })
+            | (I::Begin | I::Fail(_), S::Dead | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Running { .. }
+                | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
+                | S::AutoRestart { .. })
+            | (I::Halt(_) | I::Kill, S::Dead | S::Failed { .. })
+            | (I::SpawnFailed, S::Dead | S::Waiting | S::StartPre { .. } | S::Start { .. } | S::Running { .. } | S::Exited
+                | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
+                | S::AutoRestart { .. })
+            | (I::Executed | I::Reached | I::Ready, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. }
+                | S::Start { .. } | S::Running { .. } | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. }
+                | S::StopSigkill { .. } | S::Failed { .. } | S::AutoRestart { .. })
+            | (I::Stopping, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Exited
+                | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
+                | S::AutoRestart { .. })
+            | (I::Drained, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. }
+                | S::Running { .. } | S::Exited | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
+                | S::AutoRestart { .. })
+            | (I::Exited(_), S::Dead | S::Waiting | S::Spawning { .. } | S::Exited | S::Failed { .. } | S::AutoRestart { .. })
+            | (I::Elapsed, S::Dead | S::Waiting | S::Spawning { .. } | S::Running { .. } | S::Exited) => (self.state, None),
         }
     }
 
     fn begin(&mut self, cx: Context) -> Next {
-        match self.state {
-            State::Waiting => {
-                self.starts += 1;
-                let deadline = cx.unit.service.timeout_start.map(|timeout| later(cx.now, timeout));
-                spawn(
-                    if cx.unit.service.exec_start_pre.is_empty() { Step::Start } else { Step::StartPre(0) },
-                    cx.now,
-                    deadline,
-                )
-            }
-            State::Dead
-            | State::Spawning { .. }
-            | State::StartPre { .. }
-            | State::Start { .. }
-            | State::Running { .. }
-            | State::Exited
-            | State::StopDrain { .. }
-            | State::StopSigterm { .. }
-            | State::StopSigkill { .. }
-            | State::Failed { .. }
-            | State::AutoRestart { .. } => self.ignore(),
-        }
-    }
-
-    fn fail(&mut self, outcome: Outcome, cx: Context) -> Next {
-        match self.state {
-            State::Waiting => self.not_started(outcome, cx),
-            State::Dead
-            | State::Spawning { .. }
-            | State::StartPre { .. }
-            | State::Start { .. }
-            | State::Running { .. }
-            | State::Exited
-            | State::StopDrain { .. }
-            | State::StopSigterm { .. }
-            | State::StopSigkill { .. }
-            | State::Failed { .. }
-            | State::AutoRestart { .. } => self.ignore(),
-        }
-    }
-
-    fn halt(&mut self, why: Why, cx: Context) -> Next {
-        match self.state {
-            State::Dead | State::Failed { .. } => self.ignore(),
-            State::Waiting | State::Exited => (State::Dead, None),
-            State::AutoRestart { hold } => (self.resting(hold), None),
-            State::Spawning { step, begun, deadline, .. } => {
-                (State::Spawning { step, begun, deadline, halt: Some(why) }, None)
-            }
-            State::StartPre { pid, .. } | State::Start { pid, .. } => terminate(pid, why, cx),
-            State::Running { pid, since } => self.wind_down(pid, since, why, cx),
-            State::StopDrain { pid, deadline, .. } => {
-                (State::StopDrain { pid, deadline: deadline.min(cx.drain()), why }, None)
-            }
-            State::StopSigterm { pid, since, deadline, .. } => {
-                (State::StopSigterm { pid, since, deadline: cx.clamp(deadline), why }, None)
-            }
-            State::StopSigkill { pid, deadline, .. } => (State::StopSigkill { pid, deadline, why }, None),
-        }
-    }
-
-    fn kill(&mut self, cx: Context) -> Next {
-        match self.state {
-            State::Dead | State::Failed { .. } => self.ignore(),
-            State::Waiting | State::Exited => (State::Dead, None),
-            State::AutoRestart { hold } => (self.resting(hold), None),
-            State::Spawning { step, begun, deadline, .. } => {
-                (State::Spawning { step, begun, deadline, halt: Some(Why::Shutdown) }, None)
-            }
-            State::StartPre { pid, .. }
-            | State::Start { pid, .. }
-            | State::Running { pid, .. }
-            | State::StopDrain { pid, .. }
-            | State::StopSigterm { pid, .. }
-            | State::StopSigkill { pid, .. } => kill(pid, Why::Shutdown, cx),
-        }
-    }
-
-    fn spawned(&mut self, pid: u32, cx: Context) -> Next {
-        match self.state {
-            State::Spawning { halt: Some(why), .. } => terminate(pid, why, cx),
-            State::Spawning { step: Step::StartPre(n), begun, deadline, halt: None } => {
-                (State::StartPre { n, pid, begun, deadline }, None)
-            }
-            State::Spawning { step: Step::Start, begun, deadline, halt: None } => {
-                (State::Start { pid, begun, deadline }, None)
-            }
-            // Nobody asked for this process: never two for one unit.
-            State::Dead
-            | State::Waiting
-            | State::StartPre { .. }
-            | State::Start { .. }
-            | State::Running { .. }
-            | State::Exited
-            | State::StopDrain { .. }
-            | State::StopSigterm { .. }
-            | State::StopSigkill { .. }
-            | State::Failed { .. }
-            | State::AutoRestart { .. } => (self.state, Some(Effect::Kill(pid))),
-        }
-    }
-
-    fn spawn_failed(&mut self, cx: Context) -> Next {
-        match self.state {
-            State::Spawning { halt: Some(_), .. } => (State::Dead, None),
-            State::Spawning { halt: None, .. } => self.not_started(Outcome::Resources, cx),
-            State::Dead
-            | State::Waiting
-            | State::StartPre { .. }
-            | State::Start { .. }
-            | State::Running { .. }
-            | State::Exited
-            | State::StopDrain { .. }
-            | State::StopSigterm { .. }
-            | State::StopSigkill { .. }
-            | State::Failed { .. }
-            | State::AutoRestart { .. } => self.ignore(),
-        }
-    }
-
-    fn executed(&mut self, cx: Context) -> Next {
-        match self.state {
-            State::Start { pid, begun, .. } => match cx.unit.service.kind {
-                ServiceType::Exec if probed(cx.unit) => (self.state, Some(Effect::Probe)),
-                ServiceType::Exec => self.up(pid, begun, cx),
-                ServiceType::Notify | ServiceType::Oneshot => self.ignore(),
-            },
-            State::Dead
-            | State::Waiting
-            | State::Spawning { .. }
-            | State::StartPre { .. }
-            | State::Running { .. }
-            | State::Exited
-            | State::StopDrain { .. }
-            | State::StopSigterm { .. }
-            | State::StopSigkill { .. }
-            | State::Failed { .. }
-            | State::AutoRestart { .. } => self.ignore(),
-        }
-    }
-
-    fn reached(&mut self, cx: Context) -> Next {
-        match self.state {
-            State::Start { pid, begun, .. } if probed(cx.unit) => self.up(pid, begun, cx),
-            State::Dead
-            | State::Waiting
-            | State::Spawning { .. }
-            | State::StartPre { .. }
-            | State::Start { .. }
-            | State::Running { .. }
-            | State::Exited
-            | State::StopDrain { .. }
-            | State::StopSigterm { .. }
-            | State::StopSigkill { .. }
-            | State::Failed { .. }
-            | State::AutoRestart { .. } => self.ignore(),
-        }
-    }
-
-    fn ready(&mut self, cx: Context) -> Next {
-        match self.state {
-            State::Start { pid, begun, .. } if cx.unit.service.kind == ServiceType::Notify => self.up(pid, begun, cx),
-            State::Dead
-            | State::Waiting
-            | State::Spawning { .. }
-            | State::StartPre { .. }
-            | State::Start { .. }
-            | State::Running { .. }
-            | State::Exited
-            | State::StopDrain { .. }
-            | State::StopSigterm { .. }
-            | State::StopSigkill { .. }
-            | State::Failed { .. }
-            | State::AutoRestart { .. } => self.ignore(),
-        }
-    }
-
-    fn stopping(&mut self, cx: Context) -> Next {
-        match self.state {
-            State::Running { pid, since } => self.wind_down(pid, since, Why::Itself, cx),
-            State::Dead
-            | State::Waiting
-            | State::Spawning { .. }
-            | State::StartPre { .. }
-            | State::Start { .. }
-            | State::Exited
-            | State::StopDrain { .. }
-            | State::StopSigterm { .. }
-            | State::StopSigkill { .. }
-            | State::Failed { .. }
-            | State::AutoRestart { .. } => self.ignore(),
-        }
-    }
-
-    fn drained(&mut self, cx: Context) -> Next {
-        match self.state {
-            State::StopDrain { pid, why, .. } => terminate(pid, why, cx),
-            State::Dead
-            | State::Waiting
-            | State::Spawning { .. }
-            | State::StartPre { .. }
-            | State::Start { .. }
-            | State::Running { .. }
-            | State::Exited
-            | State::StopSigterm { .. }
-            | State::StopSigkill { .. }
-            | State::Failed { .. }
-            | State::AutoRestart { .. } => self.ignore(),
-        }
-    }
-
-    fn exited(&mut self, exit: Exit, cx: Context) -> Next {
-        match self.state {
-            State::StartPre { n, begun, deadline, .. } if exit == Exit::Code(0) => {
-                let more = n + 1 < cx.unit.service.exec_start_pre.len();
-                spawn(if more { Step::StartPre(n + 1) } else { Step::Start }, begun, deadline)
-            }
-            State::StartPre { .. } => self.not_started(exit.into(), cx),
-            State::Start { begun, .. } => self.start_exited(exit, begun, cx),
-            State::Running { since, .. } => {
-                let uptime = self.leave(since, cx);
-                self.ended(clean(exit, cx.unit), uptime, cx)
-            }
-            State::StopDrain { why, .. } | State::StopSigterm { why, .. } => {
-                self.stopped(why, clean(exit, cx.unit), cx)
-            }
-            State::StopSigkill { why, .. } => self.stopped(why, Outcome::Timeout, cx),
-            State::Dead
-            | State::Waiting
-            | State::Spawning { .. }
-            | State::Exited
-            | State::Failed { .. }
-            | State::AutoRestart { .. } => self.ignore(),
-        }
-    }
-
-    fn elapsed(&mut self, cx: Context) -> Next {
-        match self.state {
-            State::StartPre { pid, .. } | State::Start { pid, .. } => terminate(pid, Why::Timeout, cx),
-            State::StopDrain { pid, why, .. } => terminate(pid, why, cx),
-            State::StopSigterm { pid, why, .. } | State::StopSigkill { pid, why, .. } => kill(pid, why, cx),
-            State::Failed { .. } => (State::Failed { hold: None }, None),
-            State::AutoRestart { .. } => (State::Waiting, None),
-            State::Dead | State::Waiting | State::Spawning { .. } | State::Running { .. } | State::Exited => {
-                self.ignore()
-            }
-        }
-    }
-
-    /// It is active.
-    fn up(&mut self, pid: u32, begun: Instant, cx: Context) -> Next {
-        self.boot = Some(cx.now - begun);
-        self.outcome = Outcome::Success;
-        (State::Running { pid, since: cx.now }, None)
-    }
-
-    /// The main process has ended before the unit was active.
-    fn start_exited(&mut self, exit: Exit, begun: Instant, cx: Context) -> Next {
-        match (cx.unit.service.kind, exit) {
-            (ServiceType::Oneshot, Exit::Code(0)) => {
-                self.boot = Some(cx.now - begun);
-                self.outcome = Outcome::Success;
-                (if cx.unit.service.remain_after_exit { State::Exited } else { State::Dead }, None)
-            }
-            // Its program has run: the child's set-up ends with 200–245 when it fails.
-            (ServiceType::Exec, Exit::Code(0)) if !probed(cx.unit) => {
-                self.boot = Some(cx.now - begun);
-                self.ended(Outcome::Success, Duration::ZERO, cx)
-            }
-            (ServiceType::Exec | ServiceType::Notify, Exit::Code(0)) => self.not_started(Outcome::Protocol, cx),
-            (ServiceType::Exec | ServiceType::Notify | ServiceType::Oneshot, exit) => self.not_started(exit.into(), cx),
-        }
+        self.starts += 1;
+        let deadline = cx.unit.service.timeout_start.map(|timeout| later(cx.now, timeout));
+        let first = if cx.unit.service.exec_start_pre.is_empty() { Step::Start } else { Step::StartPre(0) };
+        spawn(first, cx.now, deadline)
     }
 
     /// Begins to stop a running unit: requests in flight end first.
@@ -603,82 +208,12 @@ impl Service {
             None => terminate(pid, why, cx),
         }
     }
+}
 
-    /// Leaves `Running`, with its uptime: a long one forgets the failures.
-    fn leave(&mut self, since: Instant, cx: Context) -> Duration {
-        let uptime = cx.now.saturating_duration_since(since);
-        if uptime >= HEALTH {
-            self.failures = 0;
-        }
-        uptime
-    }
-
-    /// The process of a unit that was being stopped has ended.
-    fn stopped(&mut self, why: Why, outcome: Outcome, cx: Context) -> Next {
-        match why {
-            Why::Timeout => self.not_started(Outcome::Timeout, cx),
-            Why::Itself => self.ended(outcome, PATIENCE, cx),
-            Why::Idle | Why::Asked | Why::Shutdown => (self.rest(outcome), None),
-        }
-    }
-
-    /// The process of an active unit has ended by itself.
-    fn ended(&mut self, outcome: Outcome, uptime: Duration, cx: Context) -> Next {
-        if self.restarts(outcome, cx) {
-            let hold = self.hold(outcome, cx);
-            return (State::AutoRestart { hold }, None);
-        }
-        let served = outcome == Outcome::Success && (cx.unit.socket.is_none() || uptime >= PATIENCE);
-        if served || cx.limit.is_some() {
-            return (self.rest(outcome), None);
-        }
-        // A tenant that exits at once, even with success, would be started by the next request, and again.
-        let outcome = if outcome == Outcome::Success { Outcome::Protocol } else { outcome };
-        let hold = self.hold(outcome, cx);
-        let again = cx.unit.socket.is_some() && self.failures > 1;
-        (State::Failed { hold: again.then_some(hold) }, None)
-    }
-
-    /// The start has failed: requests are refused until the next try.
-    fn not_started(&mut self, outcome: Outcome, cx: Context) -> Next {
-        if cx.limit.is_some() {
-            return (self.rest(outcome), None);
-        }
-        let hold = Hold { refuse: true, ..self.hold(outcome, cx) };
-        if self.restarts(outcome, cx) {
-            return (State::AutoRestart { hold }, None);
-        }
-        (State::Failed { hold: cx.unit.socket.is_some().then_some(hold) }, None)
-    }
-
-    /// Down, with nothing to come.
-    fn rest(&mut self, outcome: Outcome) -> State {
-        self.outcome = outcome;
-        if outcome == Outcome::Success { State::Dead } else { State::Failed { hold: None } }
-    }
-
-    /// Down, an automatic restart being given up.
-    fn resting(&self, hold: Hold) -> State {
-        if self.outcome == Outcome::Success { State::Dead } else { State::Failed { hold: Some(hold) } }
-    }
-
-    /// Counts a failure; the hold that follows it.
-    fn hold(&mut self, outcome: Outcome, cx: Context) -> Hold {
-        self.outcome = outcome;
-        self.failures = self.failures.saturating_add(1);
-        let delay = self.jitter.spread(restart::delay(self.failures, &cx.unit.service));
-        Hold { until: later(cx.now, delay), refuse: delay > PATIENCE }
-    }
-
-    /// Restart= (systemd.service(5)).
-    fn restarts(&self, outcome: Outcome, cx: Context) -> bool {
-        let wanted = match cx.unit.service.restart {
-            Restart::No => false,
-            Restart::Always => true,
-            Restart::OnFailure => outcome != Outcome::Success,
-        };
-        wanted && cx.limit.is_none()
-    }
+/// The next pre-command, or the main command after the last.
+fn after_pre(n: usize, begun: Instant, deadline: Option<Instant>, cx: Context) -> Next {
+    let more = n + 1 < cx.unit.service.exec_start_pre.len();
+    spawn(if more { Step::StartPre(n + 1) } else { Step::Start }, begun, deadline)
 }
 
 fn spawn(step: Step, begun: Instant, deadline: Option<Instant>) -> Next {
@@ -697,19 +232,6 @@ fn kill(pid: u32, why: Why, cx: Context) -> Next {
 }
 
 /// Whether the unit is ready when its port answers.
-fn probed(unit: &Unit) -> bool {
+pub(super) fn probed(unit: &Unit) -> bool {
     unit.service.kind == ServiceType::Exec && unit.socket.as_ref().is_some_and(|socket| socket.pass == Pass::Port)
-}
-
-/// The outcome of a process that had its time: a daemon that dies by the usual signals has ended well (systemd.service(5),
-/// SuccessExitStatus=).
-fn clean(exit: Exit, unit: &Unit) -> Outcome {
-    match exit {
-        Exit::Signal(libc::SIGHUP | libc::SIGINT | libc::SIGTERM | libc::SIGPIPE, _)
-            if unit.service.kind != ServiceType::Oneshot =>
-        {
-            Outcome::Success
-        }
-        exit => exit.into(),
-    }
 }

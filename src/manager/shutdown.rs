@@ -82,7 +82,8 @@ impl Manager {
             self.finish(id, JobResult::Canceled);
             let Some(entry) = self.units.get_mut(id) else { continue };
             entry.wanted = false;
-            if !entry.service.state.live() || entry.service.state.stopping() {
+            // What is not up yet is nobody's support: it need not wait for its turn.
+            if !entry.service.state.up() {
                 self.step(id, Input::Halt(Why::Shutdown));
             }
         }
