@@ -10,7 +10,7 @@ const REFUSED: &[(&str, u16)] = &[
     ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\u{fc}\u{3}\u{3}\r\n\r\n", 400),
     ("GET\r\n\r\n", 400),
     ("GET /boston\r\n\r\n", 400),
-    ("GET /boston HTTP/1.7\r\nHost: x\r\n\r\n", 400),
+    ("GET /boston HTTP/1.7\r\nHost: x\r\n\r\n", 505),
     ("GET  /boston HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     ("GET /boston HTTP/1.1\nHost: x\n\n", 400),
     ("GET /boston HTTP/1.1\r\nHost: x\nX: y\r\n\r\n", 400),
