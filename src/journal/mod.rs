@@ -1,6 +1,6 @@
 //! Where lines go: the output of units and tenantd's own words, to stdout, without ever waiting for it.
 //!
-//! The loop formats lines straight into one bounded buffer ([`queue`]); one thread writes it out. Never decides
+//! The loop formats lines straight into one bounded buffer (`queue.rs`); one thread writes it out. Never decides
 //! anything about a unit.
 
 mod clock;
@@ -90,10 +90,13 @@ impl Journal {
 
     fn read(&mut self, key: StreamKey) -> Progress {
         let Some(pipe) = self.streams.get_mut(key) else { return Progress::Closed };
-        let Some(tail) = self.tails.entry(pipe.unit()).map(|entry| entry.or_default()) else { return Progress::Closed };
+        // A unit that is unloaded has no tail any more; what outlives it may still write.
+        let mut tail = self.tails.entry(pipe.unit()).map(|entry| entry.or_default());
         pipe.read(&mut self.buffer, &mut |line| {
             self.queue.line(line);
-            tail.push(line.text);
+            if let Some(tail) = &mut tail {
+                tail.push(line.text);
+            }
         })
     }
 

@@ -137,10 +137,10 @@ impl Queue {
 }
 
 impl State {
-    /// One line, if there is room. Once one is dropped all are, until the writer has said how many: so the gap is in
-    /// one place.
+    /// One line, if there is room. There is none until the writer takes all and says how many were dropped: so a gap
+    /// is in one place.
     fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.dropped > 0 || self.bytes.len() >= ROOM {
+        if self.bytes.len() >= ROOM {
             self.dropped += 1;
         } else {
             self.append(write);

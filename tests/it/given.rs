@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::process::{Pid, Resource, WaitOptions, getrlimit, waitpid};
+use rustix::process::{Pid, PidfdFlags, Resource, WaitOptions, WaitStatus, getrlimit, pidfd_open, waitpid};
 use tenantd::boot::Inherited;
 use tenantd::process::{self, Child, Executed, Plan, read_executed, spawn};
 
@@ -66,7 +66,7 @@ pub fn is_other_half(test: &str) -> bool {
 
 pub fn wait_readable(fd: impl AsFd) {
     let polled = rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&LONG)));
-    assert_eq!(polled, Ok(1), "nothing to read for a minute");
+    assert_eq!(polled, Ok(1), "nothing happened for a minute");
 }
 
 pub fn executed(child: &Child) -> Executed {
@@ -81,9 +81,10 @@ pub fn all_of(pipe: OwnedFd) -> String {
     text
 }
 
-pub fn status(pid: u32) -> rustix::process::WaitStatus {
-    let pid = Pid::from_raw(i32::try_from(pid).unwrap());
-    waitpid(pid, WaitOptions::empty()).unwrap().unwrap().1
+pub fn status(pid: u32) -> WaitStatus {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    wait_readable(pidfd_open(pid, PidfdFlags::empty()).unwrap());
+    waitpid(Some(pid), WaitOptions::NOHANG).unwrap().unwrap().1
 }
 
 /// Runs it to its end: exit code, stdout, stderr.

@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use rustix::process::Signal;
+use nix::sys::signal::{SigSet, Signal};
+
 use tenantd::process::{self, Executed, Plan, kill_group, spawn};
 
 use crate::given::{Given, all_of, executed, is_other_half, run, status};
@@ -23,14 +24,14 @@ fn the_environment_is_exactly_what_is_given() {
 
 #[test]
 fn signals_are_as_a_fresh_login_has_them() {
-    nix::sys::signal::SigSet::all().thread_block().unwrap();
+    let blocked = SigSet::from_iter([Signal::SIGUSR1, Signal::SIGTERM]);
+    blocked.thread_set_mask().unwrap();
     let (code, out, _) = run(&Given::new(["cat", "/proc/self/status"]).plan());
     assert_eq!(code, Some(0));
     let masks = out.lines().filter(|line| ["SigBlk:", "SigIgn:", "SigCgt:"].iter().any(|key| line.starts_with(key)));
     let values: Vec<_> = masks.filter_map(|line| line.split_whitespace().nth(1)).collect();
     assert_eq!(values, ["0000000000000000"; 3]);
-    let own = nix::sys::signal::SigSet::thread_get_mask().unwrap();
-    assert!(own.contains(nix::sys::signal::SIGUSR1), "the mask of the parent was not given back");
+    assert_eq!(SigSet::thread_get_mask().unwrap(), blocked, "our own mask is not what it was");
 }
 
 /// Its descriptors while it runs.
@@ -39,7 +40,7 @@ fn descriptors(plan: &Plan) -> BTreeSet<String> {
     assert_eq!(executed(&child), Executed::Succeeded);
     let entries = fs::read_dir(format!("/proc/{}/fd", child.pid)).unwrap();
     let open = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    kill_group(child.pid, Signal::KILL).unwrap();
+    kill_group(child.pid, rustix::process::Signal::KILL).unwrap();
     assert_eq!(status(child.pid).terminating_signal(), Some(libc::SIGKILL));
     open
 }

@@ -20,7 +20,7 @@ fn a_signal_between_fork_and_exec_is_not_lost() {
 
 #[test]
 fn the_whole_group_is_killed_even_when_it_is_stopped() {
-    let child = spawn(&Given::shell("sleep 1000 & sleep 1000 & kill -STOP 0").plan()).unwrap();
+    let child = spawn(&Given::shell("sleep 1000 & a=$!; sleep 1000 & kill -STOP $a $! $$").plan()).unwrap();
     let pid = Pid::from_raw(i32::try_from(child.pid).unwrap());
     assert!(waitpid(pid, WaitOptions::UNTRACED).unwrap().unwrap().1.stopped());
     kill_group(child.pid, Signal::TERM).unwrap();
