@@ -310,6 +310,7 @@ impl Init {
             self.dispatch(match fact {
                 Fact::Wanted(unit) => Event::Wanted(unit),
                 Fact::Idled(unit) => Event::Idled(unit),
+                Fact::Served(unit) => Event::Served(unit),
                 Fact::Drained(unit) => Event::Drained(unit),
                 Fact::Reached(unit) => Event::Reached(unit),
             });

@@ -15,6 +15,8 @@ pub enum Event {
     Wanted(UnitId),
     /// The tenant has had no request, no WebSocket and nothing waiting for its `idle_stop`.
     Idled(UnitId),
+    /// The tenant has answered its first request since it was started: it works.
+    Served(UnitId),
     /// After [`Action::Hold`]: no request is in flight any more.
     Drained(UnitId),
     /// After [`Action::Spawn`]: the process exists (it may not have executed its program yet).

@@ -150,6 +150,7 @@ impl Manager {
             Event::Asked(job, id, kind) => self.ask(job, id, kind),
             Event::Wanted(id) => self.want(id),
             Event::Idled(id) => self.idled(id),
+            Event::Served(id) => self.step(id, Input::Served),
             Event::Drained(id) => self.step(id, Input::Drained),
             Event::Spawned(id, pid) => self.step(id, Input::Spawned(pid)),
             Event::SpawnFailed(id) => self.step(id, Input::SpawnFailed),

@@ -70,7 +70,8 @@ impl Service {
         }
         // A tenant that exits at once, even with success, would be started by the next request, and again.
         let outcome = if outcome == Outcome::Success { Outcome::Protocol } else { outcome };
-        let hold = self.hold(outcome, cx);
+        let hold = Hold { refuse: true, ..self.hold(outcome, cx) };
+        // The first failure is forgiven: requests wait for the next start. One that fails again has answered nothing.
         let again = cx.unit.socket.is_some() && self.failures > 1;
         State::Failed { hold: again.then_some(hold) }
     }

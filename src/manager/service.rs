@@ -30,6 +30,8 @@ pub(super) enum Input {
     Reached,
     Ready,
     Stopping,
+    /// It has answered a request.
+    Served,
     Drained,
     Exited(Exit),
     /// The deadline of the state has come.
@@ -148,6 +150,8 @@ impl Service {
                 (S::StopSigterm { pid, since, deadline: cx.clamp(deadline), why }, None),
             (I::Halt(why), S::StopSigkill { pid, deadline, .. }) => (S::StopSigkill { pid, deadline, why }, None),
             (I::Stopping, S::Running { pid, since }) => self.wind_down(pid, since, Why::Itself, cx),
+            // An answer proves more than any time: the next failure is the first.
+            (I::Served, S::Running { .. }) => { self.failures = 0; (self.state, None) }
             (I::Drained, S::StopDrain { pid, why, .. }) => terminate(pid, why, cx),
 
             (I::Kill, S::Spawning { step, begun, deadline, .. }) =>
@@ -183,6 +187,9 @@ impl Service {
                 | S::Start { .. } | S::Running { .. } | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. }
                 | S::StopSigkill { .. } | S::Failed { .. } | S::AutoRestart { .. })
             | (I::Stopping, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Exited
+                | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
+                | S::AutoRestart { .. })
+            | (I::Served, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Exited
                 | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
                 | S::AutoRestart { .. })
             | (I::Drained, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. }

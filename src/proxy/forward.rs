@@ -8,7 +8,8 @@ use super::client::{Client, Phase};
 use super::conn::Conn;
 use super::exchange::Loss;
 use super::session::Step;
-use super::{ClientKey, ConnKey, Proxy, Shared};
+use super::upstream::Upstream;
+use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
 use crate::http;
 use crate::poller::{Source, data};
 use crate::unit::UnitId;
@@ -61,7 +62,7 @@ impl Proxy {
             return Duration::ZERO;
         };
         let waited = self.shared.now.saturating_duration_since(client.exchange.arrived);
-        match (&upstream.route, upstream.ready) {
+        match (&upstream.route, upstream.served) {
             (Some(route), None) => route.wait.saturating_sub(waited),
             (_, Some(_)) | (None, None) => self.shared.limits.timeout_response,
         }
@@ -87,6 +88,9 @@ impl Proxy {
             };
         }
         let answer = read_answer(client, conn, &mut self.shared);
+        if client.exchange.answered.is_some() {
+            note_served(&mut self.upstreams[conn.unit], conn.unit, &mut self.shared);
+        }
         let moved = before != (client.exchange.bytes_in, client.exchange.bytes_out, client.exchange.sent);
         match answer {
             Answer::Blocked if unwritable && client.exchange.answer.is_none() => {
@@ -194,10 +198,10 @@ impl Proxy {
             return self.close(key);
         }
         // The tenant got ready after the request had been sent: its time begins there.
-        let ready = self.upstreams.get(unit).and_then(|upstream| upstream.ready);
-        let begin = ready.into_iter().chain(exchange.dispatched).max();
+        let served = self.upstreams.get(unit).and_then(|upstream| upstream.served);
+        let begin = served.into_iter().chain(exchange.dispatched).max();
         let end = begin.map(|begin| begin + self.shared.limits.timeout_response);
-        match (ready, end) {
+        match (served, end) {
             (None, _) => {
                 let retry = Some(Duration::from_secs(1));
                 self.refuse_client(key, 503, "the application did not start in time", retry);
@@ -209,6 +213,14 @@ impl Proxy {
 
     fn set_alarm_at(&mut self, key: ClientKey, at: Instant) {
         self.set_alarm(key, at.saturating_duration_since(self.shared.now));
+    }
+}
+
+/// The first answer since the gate was opened is news.
+fn note_served(upstream: &mut Upstream, unit: UnitId, shared: &mut Shared) {
+    if upstream.served.is_none() {
+        upstream.served = Some(shared.now);
+        shared.facts.push_back(Fact::Served(unit));
     }
 }
 

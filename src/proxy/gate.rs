@@ -71,6 +71,7 @@ impl Proxy {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         upstream.gate = Gate::Open;
         upstream.ready = None;
+        upstream.served = None;
         self.serve_waiting(unit);
         self.rest(unit);
     }

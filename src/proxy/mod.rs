@@ -52,6 +52,8 @@ pub enum Fact {
     Wanted(UnitId),
     /// Nothing in flight, no WebSocket, nothing waiting for its `idle_stop`.
     Idled(UnitId),
+    /// The first answer since the gate was opened.
+    Served(UnitId),
     /// After a hold: no request is in flight any more.
     Drained(UnitId),
     /// After a probe: the port answers.

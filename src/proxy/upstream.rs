@@ -37,6 +37,8 @@ pub(super) struct Upstream {
     pub probing: Option<ConnKey>,
     /// When the unit became active.
     pub ready: Option<Instant>,
+    /// When it answered first since its gate was opened: until then it may still be booting.
+    pub served: Option<Instant>,
     /// The listener is watched.
     pub watched: bool,
 }
@@ -82,6 +84,7 @@ impl Upstream {
             probe: Alarm::default(),
             probing: None,
             ready: None,
+            served: None,
             watched: false,
         }
     }
