@@ -13,7 +13,7 @@ pub(super) enum Door {
     Shut,
     /// No process; requests are answered with 503 until then.
     Refused(Instant),
-    /// A process is coming; requests wait.
+    /// A process is coming, or its start waits for its turn; requests wait.
     Coming,
     /// Requests are sent.
     Open,
@@ -22,23 +22,23 @@ pub(super) enum Door {
 }
 
 impl Door {
-    /// The door that belongs to `state`; `None` leaves it as it is.
-    fn of(state: &State, pass: Pass) -> Option<Self> {
-        Some(match state {
-            State::Waiting => return None,
+    /// The door that belongs to `state`.
+    fn of(state: &State, pass: Pass) -> Self {
+        match state {
             State::Dead => Self::Shut,
             State::Failed { hold: Some(hold) } | State::AutoRestart { hold } if hold.refuse => {
                 Self::Refused(hold.until)
             }
             State::Failed { .. } | State::AutoRestart { .. } => Self::Shut,
-            State::Spawning { .. } | State::StartPre { .. } => Self::Coming,
+            State::Waiting | State::Spawning { .. } | State::StartPre { .. } => Self::Coming,
             State::Start { .. } if pass == Pass::Port => Self::Coming,
             State::Start { .. } | State::Running { .. } | State::Exited => Self::Open,
             State::StopDrain { .. } | State::StopSigterm { .. } | State::StopSigkill { .. } => Self::Held,
-        })
+        }
     }
 
-    fn process(self) -> bool {
+    /// Requests wait for what is there or comes; they must hear when it does not.
+    fn promised(self) -> bool {
         matches!(self, Self::Coming | Self::Open | Self::Held)
     }
 }
@@ -73,7 +73,7 @@ impl Doorman {
         closing: bool,
         say: &mut impl Extend<Action>,
     ) {
-        let Some(door) = unit.socket.as_ref().and_then(|socket| Door::of(state, socket.pass)) else { return };
+        let Some(door) = unit.socket.as_ref().map(|socket| Door::of(state, socket.pass)) else { return };
         let old = std::mem::replace(&mut self.door, door);
         if old == door {
             return;
@@ -82,7 +82,7 @@ impl Doorman {
             self.watching = false;
             say.extend([Action::Unwatch(id)]);
         }
-        if old.process() && !door.process() {
+        if old.promised() && !door.promised() {
             say.extend([Action::Gone(id)]);
         }
         match door {

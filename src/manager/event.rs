@@ -50,17 +50,19 @@ pub enum Action {
     Kill(UnitId, u32),
     /// The unit is down: watch its listener, and say `Wanted` when a connection arrives.
     Watch(UnitId),
-    /// The unit is up or coming: its listener is its own.
+    /// Its listener is not watched any more: the unit is up or coming, or its requests are about to be refused.
     Unwatch(UnitId),
     /// Requests may be connected and sent: at once for a passed socket, even while the tenant boots.
     Open(UnitId),
     /// Requests wait from now on; empty the pool; say `Drained` when none is in flight.
     Hold(UnitId),
-    /// The process is gone. What was sent to it and is still open lies in the listener's queue.
+    /// The process is gone, or the start that was waited for is off. What was sent to it and is still open lies in the
+    /// listener's queue; say `Wanted` again if something waits and no `Refuse` follows.
     Gone(UnitId),
     /// Answer what waits, and what comes before this instant, with 503 and Retry-After; drop the listener's queue.
     Refuse(UnitId, Instant),
-    /// Connect to the unit's port until it answers (every 10 ms), then say `Reached`. Ends with the next `Hold`, `Gone` or `Refuse`.
+    /// Connect to the unit's port until it answers (every 10 ms), then say `Reached`. Ends with the next `Hold`, `Gone`
+    /// or `Refuse`.
     Probe(UnitId),
     /// A job has ended.
     Finish(JobId, JobResult),
@@ -197,8 +199,8 @@ pub struct Status {
     pub priority: Priority,
     /// ActiveState.
     pub active: ActiveState,
-    /// SubState, in systemd's words (`dead waiting start-pre start running exited stop stop-sigterm stop-sigkill failed auto-restart`;
-    /// `waiting` is ours: a start that waits for its order or a boot slot).
+    /// SubState, in systemd's words (`dead waiting start-pre start running exited stop stop-sigterm stop-sigkill failed
+    /// auto-restart`; `waiting` is ours: a start that waits for its order or a boot slot).
     pub sub: &'static str,
     /// Result of the last run.
     pub outcome: Outcome,

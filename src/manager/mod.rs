@@ -1,7 +1,7 @@
 //! What to do about units: a pure machine. Facts ([`Event`]) in, effects ([`Action`]) out; never a clock or a process.
 //!
-//! Each unit is one table (`service`); what the proxy hears follows from its state (`door`); jobs merge in `job`, wait in
-//! `order`, and end in `shutdown`. Every change of a state passes [`Manager::step`], which keeps the timers, pids and boot slots.
+//! Each unit is one table (`service`); what the proxy hears follows from its state (`door`); jobs merge in `job` and wait
+//! in `order`; all ends in `shutdown`. Every change of a state passes `Manager::step`.
 
 mod door;
 mod event;
@@ -128,7 +128,7 @@ impl Manager {
         self.owners.get(&pid).copied()
     }
 
-    /// The next effect, in order. It is performed before the next one is taken; what it causes may be dispatched at once.
+    /// The next effect, in order. It is performed before the next is taken; what it causes may be dispatched at once.
     pub fn action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }

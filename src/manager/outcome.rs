@@ -118,8 +118,8 @@ impl Service {
     }
 }
 
-/// The outcome of a process that had its time: a daemon that dies by the usual signals has ended well (systemd.service(5),
-/// SuccessExitStatus=).
+/// The outcome of a process that had its time: a daemon that dies by the usual signals has ended well
+/// (systemd.service(5), SuccessExitStatus=).
 pub(super) fn clean(exit: Exit, unit: &Unit) -> Outcome {
     match exit {
         Exit::Signal(libc::SIGHUP | libc::SIGINT | libc::SIGTERM | libc::SIGPIPE, _)

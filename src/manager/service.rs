@@ -127,8 +127,8 @@ impl Service {
             (I::Spawned(pid), S::Spawning { step: Step::Start, begun, deadline, halt: None }) =>
                 (S::Start { pid, begun, deadline }, None),
             // Nobody asked for this process: never two for one unit.
-            (I::Spawned(pid), S::Dead | S::Waiting | S::StartPre { .. } | S::Start { .. } | S::Running { .. } | S::Exited
-                | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
+            (I::Spawned(pid), S::Dead | S::Waiting | S::StartPre { .. } | S::Start { .. } | S::Running { .. }
+                | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
                 | S::AutoRestart { .. }) => (self.state, Some(Effect::Kill(pid))),
             (I::SpawnFailed, S::Spawning { halt: Some(_), .. }) => (S::Dead, None),
             (I::SpawnFailed, S::Spawning { halt: None, .. }) => (self.not_started(Outcome::Resources, cx), None),
@@ -174,14 +174,14 @@ impl Service {
             (I::Elapsed, S::AutoRestart { .. }) => (S::Waiting, None),
 
             // Ignored: what is there already, what comes too late, and what is not for this state.
-            (I::Queue, S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Running { .. } | S::Exited
-                | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. })
-            | (I::Begin | I::Fail(_), S::Dead | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Running { .. }
-                | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
+            (I::Queue, S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Running { .. }
+                | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. })
+            | (I::Begin | I::Fail(_), S::Dead | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. }
+                | S::Running { .. } | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
                 | S::AutoRestart { .. })
             | (I::Halt(_) | I::Kill, S::Dead | S::Failed { .. })
-            | (I::SpawnFailed, S::Dead | S::Waiting | S::StartPre { .. } | S::Start { .. } | S::Running { .. } | S::Exited
-                | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
+            | (I::SpawnFailed, S::Dead | S::Waiting | S::StartPre { .. } | S::Start { .. } | S::Running { .. }
+                | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
                 | S::AutoRestart { .. })
             | (I::Executed | I::Reached | I::Ready, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. }
                 | S::Start { .. } | S::Running { .. } | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. }
@@ -195,8 +195,10 @@ impl Service {
             | (I::Drained, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. }
                 | S::Running { .. } | S::Exited | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
                 | S::AutoRestart { .. })
-            | (I::Exited(_), S::Dead | S::Waiting | S::Spawning { .. } | S::Exited | S::Failed { .. } | S::AutoRestart { .. })
-            | (I::Elapsed, S::Dead | S::Waiting | S::Spawning { .. } | S::Running { .. } | S::Exited) => (self.state, None),
+            | (I::Exited(_), S::Dead | S::Waiting | S::Spawning { .. } | S::Exited | S::Failed { .. }
+                | S::AutoRestart { .. })
+            | (I::Elapsed, S::Dead | S::Waiting | S::Spawning { .. } | S::Running { .. } | S::Exited) =>
+                (self.state, None),
         }
     }
 

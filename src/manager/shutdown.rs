@@ -45,7 +45,7 @@ impl Budget {
         self.begun + self.budget + Self::GRACE
     }
 
-    /// The end of one unit's share: what is left of its phase, divided among the `chain` units that stop one after the other.
+    /// The end of one unit's share: what is left of its phase, divided among the `chain` units that stop in a row.
     pub(super) fn share(&self, now: Instant, priority: Priority, chain: u32) -> Instant {
         now + self.end(priority).saturating_duration_since(now) / chain.max(1)
     }
@@ -91,13 +91,10 @@ impl Manager {
 
     /// Stops whatever may be stopped now, and ends when all is down.
     pub(super) fn close(&mut self) {
-        let Some(closing) = &mut self.closing else { return };
-        let phase = closing.phase;
-        let live = self.live(Some(phase));
-        for &id in &live {
-            let held = self.graph.links(id).before.iter().any(|other| live.contains(other));
-            let halted = self.units.get(id).is_none_or(|entry| entry.service.state.why() == Some(Why::Shutdown));
-            if !held && !halted {
+        let Some(Closing { phase, .. }) = self.closing else { return };
+        // Again and again: a unit without a process is down at once, and lets the next one go.
+        while let Some((ids, live)) = self.next_to_stop(phase) {
+            for id in ids {
                 self.limit(id, phase, &live);
                 self.step(id, Input::Halt(Why::Shutdown));
             }
@@ -107,6 +104,15 @@ impl Manager {
         } else if phase == Priority::Normal && self.live(Some(phase)).is_empty() {
             self.high_phase();
         }
+    }
+
+    /// The units of the phase that nothing holds up any more, and all that are live; `None` when none is to stop.
+    fn next_to_stop(&self, phase: Priority) -> Option<(Vec<UnitId>, Vec<UnitId>)> {
+        let live = self.live(Some(phase));
+        let held = |id| self.graph.links(id).before.iter().any(|other| live.contains(other));
+        let halted = |id| self.units.get(id).is_none_or(|entry| entry.service.state.why() == Some(Why::Shutdown));
+        let ids: Vec<UnitId> = live.iter().copied().filter(|&id| !halted(id) && !held(id)).collect();
+        (!ids.is_empty()).then_some((ids, live))
     }
 
     /// The budget of the phase is over.

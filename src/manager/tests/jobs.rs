@@ -77,6 +77,17 @@ fn a_stopped_unit_stays_down_until_the_next_request() {
 }
 
 #[test]
+fn requests_hear_that_a_waiting_start_is_off() {
+    let mut w = World::booted(["a", "b", "c"].map(tenant));
+    for name in ["a", "b", "c"] {
+        w.wanted(name);
+    }
+    assert_eq!(w.sub("c"), "waiting");
+    assert_eq!(w.stop(1, "c"), ["c gone", "job 1 done"]);
+    assert_eq!(w.ready("a"), NONE, "it has left the queue");
+}
+
+#[test]
 fn a_stop_beats_an_automatic_restart_and_a_start_does_not_wait_for_it() {
     let mut w = World::booted([plain("a").restart(Restart::Always)]);
     w.up("a");
@@ -167,7 +178,7 @@ fn a_oneshot_that_has_finished_satisfies_requires() {
 fn a_tenant_whose_dependency_fails_is_refused_and_tried_again() {
     let mut w = World::booted([tenant("a").after("redis").requires("redis"), plain("redis")]);
     assert_eq!(w.wanted("a"), ["redis spawn"]);
-    assert_eq!(w.exit("redis", 1), ["a unwatch", "a refuse"]);
+    assert_eq!(w.exit("redis", 1), ["a unwatch", "a gone", "a refuse"]);
     assert_eq!(w.hold_ends("a"), ["a watch"]);
     assert_eq!(w.wanted("a"), ["redis spawn"]);
     assert_eq!(w.executed("redis"), ["a spawn", "a unwatch", "a open"]);

@@ -49,6 +49,23 @@ fn normal_units_stop_against_their_order() {
 }
 
 #[test]
+fn units_without_a_process_hold_up_nothing() {
+    let oneshot = |name| {
+        let mut unit = plain(name).kind(ServiceType::Oneshot);
+        unit.service.remain_after_exit = true;
+        unit
+    };
+    let mut w = World::booted([oneshot("a"), oneshot("b").after("a"), oneshot("c").after("b"), high("vector")]);
+    w.up("vector");
+    for name in ["a", "b", "c"] {
+        w.start(0, name);
+        w.exit(name, 0);
+        assert_eq!(w.sub(name), "exited");
+    }
+    assert_eq!(signal(&mut w), ["vector terminate"]);
+}
+
+#[test]
 fn the_budget_squeezes_every_stop() {
     let mut slow = plain("slow");
     slow.service.timeout_stop = std::time::Duration::from_secs(90);
@@ -96,7 +113,7 @@ fn jobs_are_canceled_and_nothing_is_started_any_more() {
     let mut w = World::booted([tenant("a"), tenant("b"), plain("c")]);
     w.up("a");
     w.start(1, "c");
-    assert_eq!(signal(&mut w), ["job 1 canceled", "a hold", "c terminate"]);
+    assert_eq!(signal(&mut w), ["job 1 canceled", "c terminate", "a hold"]);
     assert_eq!(w.wanted("a"), NONE);
     assert_eq!(w.wanted("b"), NONE);
     let id = w.id("b");
