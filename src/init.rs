@@ -97,7 +97,7 @@ impl Init {
         let table = Table::new(&config.health.path);
         let mut proxy = Proxy::new(registry()?, config.http.clone(), table, config.log.access, private)
             .map_err(fatal("seed the request ids"))?;
-        let manager = Manager::new(units, config.pool, config.shutdown, seed());
+        let manager = Manager::new(units, config.pool, config.shutdown, seed(), Instant::now());
         for id in manager.ids() {
             let Some(unit) = manager.unit(id) else { continue };
             proxy.add(id, unit).map_err(fatal(&format!("make the socket of {}", unit.name)))?;

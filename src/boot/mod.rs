@@ -31,6 +31,7 @@ pub fn prepare() -> Inherited {
         }
     };
     umask(Mode::from_raw_mode(0o022));
+    note(unblock(), "signals that the parent process blocked stay blocked");
     if getpid().as_raw_nonzero().get() != 1 {
         note(set_child_subreaper(Some(getpid())).map_err(io::Error::from), "orphans are not reaped: run as PID 1");
     }
@@ -40,6 +41,11 @@ pub fn prepare() -> Inherited {
     let raw = |limit: Option<u64>| limit.unwrap_or(libc::RLIM_INFINITY);
     let rlimit_nofile = libc::rlimit { rlim_cur: raw(found.current), rlim_max: raw(found.maximum) };
     Inherited { rlimit_nofile, notes }
+}
+
+/// An empty signal mask: a parent may have left SIGTERM or SIGCHLD blocked, and then we would never hear them.
+fn unblock() -> io::Result<()> {
+    Ok(nix::sys::signal::SigSet::empty().thread_set_mask()?)
 }
 
 /// Soft limit up to the hard one.

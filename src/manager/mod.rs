@@ -18,8 +18,6 @@ mod state;
 mod words;
 
 #[cfg(test)]
-mod property;
-#[cfg(test)]
 mod tests;
 
 pub use event::{Action, ActiveState, Event, Exit, JobId, JobKind, JobResult, Line, Outcome, Status, Step, Why};
@@ -83,7 +81,7 @@ impl Manager {
     /// A manager of these units, all down. `seed` makes the jitter of the back-off.
     ///
     /// Names in `after`, `requires` and `wants` that are no unit are left out.
-    pub fn new(units: Vec<Unit>, pool: config::Pool, shutdown: config::Shutdown, seed: u64) -> Self {
+    pub fn new(units: Vec<Unit>, pool: config::Pool, shutdown: config::Shutdown, seed: u64, now: Instant) -> Self {
         let mut map = SlotMap::with_capacity_and_key(units.len());
         let mut names = HashMap::with_capacity(units.len());
         for (n, unit) in units.into_iter().enumerate() {
@@ -96,7 +94,7 @@ impl Manager {
             names,
             pool,
             shutdown,
-            now: Instant::now(),
+            now,
             actions: VecDeque::new(),
             timers: BTreeSet::new(),
             owners: HashMap::new(),

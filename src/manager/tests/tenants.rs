@@ -131,38 +131,40 @@ fn the_first_crash_has_no_hold_and_the_next_request_starts_it_at_once() {
 }
 
 #[test]
-fn requests_wait_through_a_short_hold() {
+fn a_second_failure_without_an_answer_is_told_to_the_clients() {
     let mut w = World::booted([tenant("a")]);
-    for _ in 0..2 {
-        w.wanted("a");
-        w.ready("a");
-        w.exit("a", 1);
-    }
+    w.up("a");
+    w.exit("a", 1);
+    w.wanted("a");
+    w.ready("a");
+    assert_eq!(w.exit("a", 1), ["a gone", "a refuse"]);
     assert!(w.hold("a").is_some_and(|hold| hold < Duration::from_millis(230)));
-    assert_eq!(w.wanted("a"), NONE);
-    assert_eq!(w.hold_ends("a"), ["a spawn", "a unwatch", "a open"]);
+    assert_eq!(w.wanted("a"), ["a refuse"]);
+    assert_eq!(w.hold_ends("a"), ["a watch"]);
+    assert_eq!((w.sub("a"), w.manager.deadline()), ("failed", None));
+    assert_eq!(w.wanted("a"), ["a spawn", "a unwatch", "a open"]);
 }
 
 #[test]
-fn without_a_request_a_hold_ends_in_silence() {
+fn a_tenant_that_answers_is_never_held_back() {
     let mut w = World::booted([tenant("a")]);
-    for _ in 0..2 {
+    for _ in 0..5 {
         w.wanted("a");
         w.ready("a");
-        w.exit("a", 1);
+        let id = w.id("a");
+        w.event(Event::Served(id));
+        assert_eq!(w.die("a", libc::SIGKILL), ["a gone", "a watch"]);
+        assert_eq!((w.hold("a"), w.status("a").failures), (None, 1));
     }
-    assert_eq!(w.hold_ends("a"), NONE);
-    assert_eq!((w.sub("a"), w.manager.deadline()), ("failed", None));
-    assert_eq!(w.wanted("a"), ["a spawn", "a unwatch", "a open"]);
 }
 
 /// Crashes the tenant until its requests are refused.
 fn crash_until_refused(w: &mut World) {
     for _ in 0..5 {
-        w.wanted("a");
         if w.hold("a").is_some() {
             w.hold_ends("a");
         }
+        w.wanted("a");
         w.ready("a");
         assert_eq!(w.sub("a"), "running");
         w.exit("a", 1);
@@ -209,10 +211,10 @@ fn a_clean_exit_by_itself_is_no_failure() {
 fn t89_a_tenant_that_exits_at_once_with_success_makes_no_loop() {
     let mut w = World::booted([tenant("a").kind(ServiceType::Exec)]);
     for n in 1..=5 {
-        w.wanted("a");
         if w.hold("a").is_some() {
             w.hold_ends("a");
         }
+        w.wanted("a");
         w.executed("a");
         w.exit("a", 0);
         assert_eq!((w.status("a").outcome, w.status("a").failures), (Outcome::Protocol, n));

@@ -121,7 +121,7 @@ impl World {
 
     pub fn new(units: impl IntoIterator<Item = Unit>) -> Self {
         let (pool, shutdown) = (config::Pool { boots: 2 }, config::Shutdown { budget: Duration::from_secs(8) });
-        let manager = Manager::new(units.into_iter().collect(), pool, shutdown, 1);
+        let manager = Manager::new(units.into_iter().collect(), pool, shutdown, 1, Instant::now());
         Self { manager, now: Instant::now(), broken: Vec::new(), pids: HashMap::new(), next: 100, log: Vec::new() }
     }
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::tests::{high, plain, tenant};
-use super::{Action, Event, Exit, JobId, JobKind, Manager, Step};
+use super::{high, plain, tenant};
 use crate::config;
+use crate::manager::{Action, Event, Exit, JobId, JobKind, Manager, Step};
 use crate::unit::{Pass, Restart, ServiceType, Unit, UnitId};
 
 const BUDGET: Duration = Duration::from_secs(8);
@@ -116,7 +116,8 @@ struct Door {
 
 impl World {
     fn new(units: Vec<Unit>, boots: usize, whims: Vec<u8>) -> Self {
-        let manager = Manager::new(units, config::Pool { boots }, config::Shutdown { budget: BUDGET }, 1);
+        let manager =
+            Manager::new(units, config::Pool { boots }, config::Shutdown { budget: BUDGET }, 1, Instant::now());
         Self {
             manager,
             now: Instant::now(),
