@@ -1,7 +1,7 @@
 //! What to do about units: a pure machine. Facts ([`Event`]) in, effects ([`Action`]) out; never a clock or a process.
 //!
-//! Each unit is one table (`service`); what the proxy hears follows from its state (`door`); jobs merge in `job` and wait
-//! in `order`; all ends in `shutdown`. Every change of a state passes `Manager::step`.
+//! Each unit is one table (`service`); what the proxy hears follows from its state (`door`); jobs merge in `job`,
+//! wait in `order`; all ends in `shutdown`. Every change of a state passes `Manager::step`.
 
 mod door;
 mod event;

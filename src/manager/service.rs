@@ -177,8 +177,8 @@ impl Service {
             (I::Queue, S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Running { .. }
                 | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. })
             | (I::Begin | I::Fail(_), S::Dead | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. }
-                | S::Running { .. } | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
-                | S::AutoRestart { .. })
+                | S::Running { .. } | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. }
+                | S::Failed { .. } | S::AutoRestart { .. })
             | (I::Halt(_) | I::Kill, S::Dead | S::Failed { .. })
             | (I::SpawnFailed, S::Dead | S::Waiting | S::StartPre { .. } | S::Start { .. } | S::Running { .. }
                 | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
