@@ -68,7 +68,7 @@ pub struct Init {
 }
 
 impl Init {
-    /// Binds everything that is to be bound: the front door last, so that who can connect is served.
+    /// Binds everything that is to be bound. Starts nothing.
     pub fn new(loaded: Loaded, inherited: Inherited, output: std::os::fd::OwnedFd) -> Result<Self, Fatal> {
         let Loaded { config, units, warnings } = loaded;
         let fatal = |what: &str| {
@@ -97,17 +97,14 @@ impl Init {
         let table = Table::new(&config.health.path);
         let mut proxy = Proxy::new(registry()?, config.http.clone(), table, config.log.access, private)
             .map_err(fatal("seed the request ids"))?;
-        let manager = Manager::new(units, config.pool, config.shutdown, seed(), Instant::now());
-        for id in manager.ids() {
-            let Some(unit) = manager.unit(id) else { continue };
-            proxy.add(id, unit).map_err(fatal(&format!("make the socket of {}", unit.name)))?;
-            give_socket(&proxy, id, unit);
-        }
+        // First of all sockets: who connects now waits some milliseconds, and is not refused.
         let mut listen = Vec::new();
         for address in &config.http.listen {
             let what = format!("listen at {address} ([http] listen); is another server there?");
             listen.push(proxy.open_door(*address).map_err(fatal(&what))?.to_string());
         }
+        let manager = Manager::new(units, config.pool, config.shutdown, seed(), Instant::now());
+        boot::without_umask(|| add_sockets(&mut proxy, &manager))?;
         let registry = registry()?;
         for fd in signals.fds() {
             registry.add_reader(fd, Source::Signals).map_err(fatal("watch the signals"))?;
@@ -328,6 +325,17 @@ impl Init {
         }
         self.proxy.clear_access();
     }
+}
+
+/// Binds the socket of every unit.
+fn add_sockets(proxy: &mut Proxy, manager: &Manager) -> Result<(), Fatal> {
+    for id in manager.ids() {
+        let Some(unit) = manager.unit(id) else { continue };
+        let fatal = |error| Fatal { what: format!("make the socket of {}", unit.name), error };
+        proxy.add(id, unit).map_err(fatal)?;
+        give_socket(proxy, id, unit);
+    }
+    Ok(())
 }
 
 /// A service that runs as another user owns the path of its socket.

@@ -69,6 +69,14 @@ pub fn runtime_directory(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path)
 }
 
+/// Runs `f` without a file mode creation mask: sockets get exactly the mode that their unit names.
+pub fn without_umask<T>(f: impl FnOnce() -> T) -> T {
+    let before = umask(Mode::empty());
+    let result = f();
+    umask(before);
+    result
+}
+
 /// Gives freed memory back to the kernel, once, after the configuration is loaded.
 pub fn trim() {
     // SAFETY: takes a number and touches only the allocator's own state, under its own lock.

@@ -150,9 +150,15 @@ fn pass_body(client: &mut Client, conn: &mut Conn, shared: &mut Shared, bytes: &
     write_out(client, shared, raw, after)
 }
 
+/// Copying so much into one piece is cheaper than a write of two pieces.
+const COPY: usize = 8 * 1024;
+
 /// Writes the head that was made and `raw` behind it; what the client does not take waits.
-fn write_out(client: &mut Client, shared: &mut Shared, raw: &[u8], after: Answer) -> Answer {
+fn write_out(client: &mut Client, shared: &mut Shared, mut raw: &[u8], after: Answer) -> Answer {
     let Shared { head, pool, .. } = shared;
+    if raw.len() <= COPY && !head.is_empty() {
+        head.extend_from_slice(std::mem::take(&mut raw));
+    }
     let total = head.len() + raw.len();
     if total == 0 {
         return after;
@@ -163,10 +169,8 @@ fn write_out(client: &mut Client, shared: &mut Shared, raw: &[u8], after: Answer
         Write::Blocked => 0,
         Write::Broken => return Answer::Left,
     };
-    if taken < head.len() {
-        client.output.push(&head[taken..], pool);
-    }
-    client.output.push(&raw[taken.saturating_sub(head.len()).min(raw.len())..], pool);
+    client.output.push(head.get(taken..).unwrap_or_default(), pool);
+    client.output.push(raw.get(taken.saturating_sub(head.len())..).unwrap_or_default(), pool);
     head.clear();
     after
 }

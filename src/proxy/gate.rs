@@ -38,8 +38,12 @@ impl Proxy {
     }
 
     /// The descriptor of the unit's listening socket that its process gets.
-    pub fn passed(&self, unit: UnitId) -> Option<BorrowedFd<'_>> {
-        self.listener(unit)?.passed()
+    pub fn passed(&mut self, unit: UnitId) -> Option<BorrowedFd<'_>> {
+        let upstream = self.upstreams.get_mut(unit)?;
+        if let Err(error) = upstream.listener.secure() {
+            log::warn!("{}: its socket has no second name: {error}", upstream.name);
+        }
+        upstream.listener.passed()
     }
 
     /// The unit is down: a connection in its queue is a wish.

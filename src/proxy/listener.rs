@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
@@ -32,7 +33,7 @@ enum Address {
         public: PathBuf,
         private: PathBuf,
         connect: SocketAddrUnix,
-        mode: u32,
+        secured: bool,
     },
     Tcp(SocketAddr),
 }
@@ -41,7 +42,7 @@ impl Listener {
     /// Binds a tenant's socket. `private` is a directory of ours on the same file system as the socket.
     pub fn bind(socket: &Socket, name: &Name, private: &Path) -> io::Result<Self> {
         match (&socket.listen, socket.pass) {
-            (Listen::Unix(path), pass) => Self::bind_unix(path, socket.mode, pass, &private.join(name.as_str())),
+            (Listen::Unix(path), pass) => Self::bind_unix(path, socket.mode, pass, private.join(name.as_str())),
             (Listen::Tcp(address), Pass::Fds) => {
                 let fd = tcp(*address)?;
                 rustix::net::listen(&fd, BACKLOG)?;
@@ -52,21 +53,15 @@ impl Listener {
         }
     }
 
-    fn bind_unix(public: &Path, mode: u32, pass: Pass, private: &Path) -> io::Result<Self> {
-        remove_socket(public)?;
-        remove_socket(private)?;
-        if let Some(parent) = public.parent() {
-            fs::create_dir_all(parent)?;
-        }
+    fn bind_unix(public: &Path, mode: u32, pass: Pass, private: PathBuf) -> io::Result<Self> {
         let fd = socket(AddressFamily::UNIX)?;
-        rustix::net::bind(&fd, &SocketAddrUnix::new(public)?)?;
-        fs::set_permissions(public, fs::Permissions::from_mode(mode))?;
+        // The mode of a socket before bind(2) is the mode of its path: nobody connects who may not, not even at first.
+        rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode))?;
+        let address = SocketAddrUnix::new(public)?;
+        bind_path(&fd, public, &address)?;
         rustix::net::listen(&fd, BACKLOG)?;
-        let short = private.as_os_str().len() < 108;
-        let linked = short && fs::hard_link(public, private).is_ok();
-        let private = if linked { private.to_owned() } else { public.to_owned() };
-        let connect = SocketAddrUnix::new(&private)?;
-        Ok(Self { fd, address: Address::Unix { public: public.to_owned(), private, connect, mode }, pass })
+        let address = Address::Unix { public: public.to_owned(), private, connect: address, secured: false };
+        Ok(Self { fd, address, pass })
     }
 
     fn with_tcp(fd: OwnedFd, pass: Pass) -> io::Result<Self> {
@@ -127,17 +122,28 @@ impl Listener {
         }
     }
 
+    /// Gives the socket its second name, before a child can take the first one away.
+    pub fn secure(&mut self) -> io::Result<()> {
+        let Address::Unix { public, private, connect, secured } = &mut self.address else { return Ok(()) };
+        if !*secured {
+            let address = SocketAddrUnix::new(&*private)?;
+            remove_socket(private)?;
+            fs::hard_link(public, private)?;
+            (*connect, *secured) = (address, true);
+        }
+        Ok(())
+    }
+
     /// Puts the public path back, if a child took it away or put its own there.
     pub fn restore(&self) -> io::Result<()> {
-        let Address::Unix { public, private, mode, .. } = &self.address else { return Ok(()) };
+        let Address::Unix { public, private, secured: true, .. } = &self.address else { return Ok(()) };
         let same = |a: &fs::Metadata, b: &fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
         let ours = fs::symlink_metadata(private)?;
         if fs::symlink_metadata(public).is_ok_and(|there| same(&there, &ours)) {
             return Ok(());
         }
         remove_socket(public)?;
-        fs::hard_link(private, public)?;
-        fs::set_permissions(public, fs::Permissions::from_mode(*mode))
+        fs::hard_link(private, public)
     }
 
     /// Takes every connection out of the queue and closes it (systemd.socket(5), FlushPending=). Only while no
@@ -161,9 +167,11 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Address::Unix { public, private, .. } = &self.address {
-            let _ = fs::remove_file(private);
+        if let Address::Unix { public, private, secured, .. } = &self.address {
             let _ = fs::remove_file(public);
+            if *secured {
+                let _ = fs::remove_file(private);
+            }
         }
     }
 }
@@ -189,6 +197,17 @@ pub(super) fn door(address: SocketAddr) -> io::Result<OwnedFd> {
     let fd = tcp(address)?;
     rustix::net::listen(&fd, BACKLOG)?;
     Ok(fd)
+}
+
+/// Binds a path; makes its directory, or removes a stale socket, where that stands in the way.
+fn bind_path(fd: &OwnedFd, path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
+    let bind = || rustix::net::bind(fd, address);
+    match (bind(), path.parent()) {
+        (Err(Errno::ADDRINUSE), _) => remove_socket(path)?,
+        (Err(Errno::NOENT), Some(parent)) => fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?,
+        (result, _) => return Ok(result?),
+    }
+    Ok(bind()?)
 }
 
 /// Removes a stale socket, and nothing else that has this name.
