@@ -1,0 +1,12 @@
+# A couple in a heat.
+class Entry < ApplicationRecord
+  belongs_to :heat
+  belongs_to :couple
+  has_many :scores
+
+  delegate :number, :name, :studio, to: :couple
+
+  def value_by(judge)
+    scores.find { |score| score.judge_id == judge.id }&.value
+  end
+end

@@ -1,0 +1,3 @@
+class Judge < ApplicationRecord
+  has_many :scores
+end

@@ -1,0 +1,3 @@
+# One run of TallyJob: who added up, and when.
+class Tally < ApplicationRecord
+end

@@ -1,0 +1,5 @@
+ENV["RAILS_ENV"] ||= "production"
+ENV["BUNDLE_GEMFILE"] ||= File.expand_path("../Gemfile", __dir__)
+
+require "bundler/setup"
+require "bootsnap/setup" # its cache: BOOTSNAP_CACHE_DIR, else tmp/cache

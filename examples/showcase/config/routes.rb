@@ -1,0 +1,14 @@
+Rails.application.routes.draw do
+  root "heats#index"
+  resources :heats, only: :show
+  resources :scores, only: [:index, :create]
+  resource :display, only: :show
+  get "tallies", to: "tallies#index"
+
+  if ENV["SHOWCASE_TEST"] == "1"
+    get "whoami", to: "probes#whoami"
+    get "sleep", to: "probes#nap"
+    post "echo", to: "probes#echo"
+    get "events", to: "event_streams#show"
+  end
+end
