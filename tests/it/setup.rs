@@ -125,10 +125,13 @@ impl Setup {
     }
 }
 
-/// The test tenant's program; cargo builds it with the tests.
+/// The test tenant's program. Cargo builds it with all tests, but not for `cargo test --test it` alone.
 pub fn origin() -> PathBuf {
     let path = Path::new(TENANTD).with_file_name("examples").join("origin");
-    assert!(path.exists(), "{} is missing: run scripts/test, which builds it", path.display());
+    let age = |path: &Path| fs::metadata(path).and_then(|about| about.modified()).ok();
+    let sources = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/origin")).expect("tests/origin");
+    let newest = sources.flatten().filter_map(|source| age(&source.path())).max();
+    assert!(age(&path) >= newest, "{} is missing or old: run scripts/test, which builds it", path.display());
     path
 }
 

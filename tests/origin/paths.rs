@@ -38,7 +38,7 @@ pub fn answer(origin: &Arc<Origin>, input: &mut Input, request: &Request, keep: 
         "pid" => reply(input, request, keep, process::id().to_string().as_bytes()),
         "peak" => reply(input, request, keep, origin.peak.load(SeqCst).to_string().as_bytes()),
         "environment" => reply(input, request, keep, proc_self("environ").replace('\0', "\n").as_bytes()),
-        "signals" => reply(input, request, keep, proc_self("status").as_bytes()),
+        "signals" => reply(input, request, keep, signals().as_bytes()),
         "descriptors" => reply(input, request, keep, descriptors().as_bytes()),
         "status" => status(input, number("code", 204)),
         "sse" => events(input, number("n", 5), request.query("gate")),
@@ -89,17 +89,18 @@ pub fn websocket(mut input: Input, request: &Request) {
 }
 
 fn reply(input: &mut Input, request: &Request, keep: bool, body: &[u8]) -> io::Result<bool> {
-    head(input, keep, body.len() as u64)?;
+    // One write, as Puma does for a short answer: a process that is killed has sent all of it or nothing.
+    let mut answer = head(keep, body.len() as u64);
     if request.method != "HEAD" {
-        input.stream.write_all(body)?;
+        answer.extend(body);
     }
+    input.stream.write_all(&answer)?;
     Ok(true)
 }
 
-fn head(input: &mut Input, keep: bool, length: u64) -> io::Result<()> {
+fn head(keep: bool, length: u64) -> Vec<u8> {
     let connection = if keep { "keep-alive" } else { "close" };
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: {connection}\r\n\r\n");
-    input.stream.write_all(head.as_bytes())
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: {connection}\r\n\r\n").into_bytes()
 }
 
 /// An answer without a body, whatever its Content-Length pretends (RFC 9110 §15.4.5).
@@ -142,7 +143,7 @@ fn until_close(input: &mut Input, bytes: u64) -> io::Result<bool> {
 }
 
 fn big(input: &mut Input, request: &Request, keep: bool, bytes: u64) -> io::Result<bool> {
-    head(input, keep, bytes)?;
+    input.stream.write_all(&head(keep, bytes))?;
     if request.method != "HEAD" {
         fill(input, bytes)?;
     }
@@ -159,6 +160,11 @@ fn fill(input: &mut Input, bytes: u64) -> io::Result<()> {
         left -= n;
     }
     Ok(())
+}
+
+/// The masks of this thread: the main thread's are all blocked while it makes another (pthread_create(3)).
+fn signals() -> String {
+    fs::read_to_string("/proc/thread-self/status").unwrap_or_default()
 }
 
 fn descriptors() -> String {
