@@ -150,10 +150,16 @@ impl Init {
             // PID 1 never dies of a mistake of ours: what the turn had begun is lost, the next one goes on.
             let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
             if turn.is_err() {
-                self.journal
-                    .say(None, format_args!("a defect in tenantd was contained; please report the lines above"));
+                self.recover();
             }
         }
+    }
+
+    /// The edges of a turn that panicked are lost: everything is looked at again.
+    fn recover(&mut self) {
+        self.journal.say(None, format_args!("a defect in tenantd was contained; please report the lines above"));
+        self.proxy.recover();
+        self.unread.extend([Source::Notify, Source::Signals, Source::Control]);
     }
 
     fn welcome(&mut self) {
