@@ -1,5 +1,6 @@
 //! One request and its answer: what has to be remembered between two readiness events, and the rule of retries.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::ConnKey;
@@ -51,6 +52,8 @@ pub(super) struct Exchange {
     pub line: Vec<u8>,
     /// The Accept field, for answers of ours.
     pub accept: Vec<u8>,
+    /// Who asks, for the log: the peer, or whom a trusted proxy names.
+    pub client: IpAddr,
     /// X-Request-Id.
     pub id: String,
     /// When the request's first byte was read.
@@ -97,6 +100,7 @@ impl Exchange {
             tries: 0,
             line: Vec::new(),
             accept: Vec::new(),
+            client: IpAddr::from([0, 0, 0, 0]),
             id: String::new(),
             arrived: now,
             dispatched: None,
