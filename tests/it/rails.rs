@@ -253,7 +253,7 @@ fn redis_and_sidekiq_are_up_before_the_first_event_and_stop_after_the_last() {
 fn assert_order(init: &Init, order: &[&str]) {
     let lines = init.log().lines();
     let place = |words| lines.iter().position(|line| line.contains("tenantd: ") && line.contains(words));
-    let places: Vec<_> = order.iter().map(|words| place(words)).collect();
+    let places: Vec<_> = order.iter().map(place).collect();
     assert!(
         places.iter().all(Option::is_some) && places.is_sorted(),
         "{order:?} at {places:?}\n{}",
