@@ -1,1 +1,365 @@
-//! stub
+//! The one root: owns every part, carries facts in and effects out. It decides nothing about a unit.
+
+mod answers;
+mod effects;
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use slotmap::SecondaryMap;
+
+use crate::boot::{self, Inherited};
+use crate::config::Loaded;
+use crate::control::{self, Server};
+use crate::journal::{Journal, Progress};
+use crate::manager::{Event, Manager};
+use crate::poller::{Poller, Readiness, Registry, Source};
+use crate::process::{self, Executed, Receiver};
+use crate::proxy::{Fact, Proxy};
+use crate::route::Table;
+use crate::signals::Signals;
+use crate::unit::UnitId;
+
+/// Dead children looked at before the others have their turn: a flood of orphans must not hold up requests.
+const REAP_BATCH: usize = 256;
+/// Notify messages read before the others have their turn.
+const NOTIFY_BATCH: usize = 256;
+/// How long the last log lines may take.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// Why tenantd could not start. Everything that can be wrong before the first unit is a clear end, not a guess.
+#[derive(Debug)]
+pub struct Fatal {
+    what: String,
+    error: io::Error,
+}
+
+impl std::fmt::Display for Fatal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "cannot {}: {}", self.what, self.error)
+    }
+}
+
+/// All parts.
+pub struct Init {
+    poller: Poller,
+    registry: Registry,
+    signals: Signals,
+    notify: Receiver,
+    journal: Journal,
+    manager: Manager,
+    proxy: Proxy,
+    control: Server,
+    inherited: Inherited,
+    notify_path: PathBuf,
+    /// Pipes that tell whether execve succeeded.
+    executed: SecondaryMap<UnitId, (u32, std::os::fd::OwnedFd)>,
+    /// Pipes that had more than a turn's worth.
+    unread: Vec<Source>,
+    /// The readiness of this turn.
+    ready: Vec<(Source, Readiness)>,
+    listen: Vec<String>,
+    started: Instant,
+    now: Instant,
+    stopping: bool,
+    exit: Option<u8>,
+}
+
+impl Init {
+    /// Binds everything that is to be bound. Starts nothing.
+    pub fn new(loaded: Loaded, inherited: Inherited, output: std::os::fd::OwnedFd) -> Result<Self, Fatal> {
+        let Loaded { config, units, warnings } = loaded;
+        let fatal = |what: &str| {
+            let what = what.to_owned();
+            move |error| Fatal { what, error }
+        };
+        let signals = Signals::new().map_err(fatal("take over the signals"))?;
+        let poller = Poller::new().map_err(fatal("make an epoll instance"))?;
+        let registry = || poller.registry().map_err(fatal("share the epoll instance"));
+        let mut journal = Journal::start(output, config.log).map_err(fatal("start the log writer"))?;
+        journal.take_log();
+        warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));
+
+        let runtime = &config.runtime_directory;
+        let private = runtime.join(".listen");
+        let make = |path: &std::path::Path| {
+            boot::runtime_directory(path).map_err(fatal(&format!("make the runtime directory {}", path.display())))
+        };
+        make(runtime)?;
+        make(&private)?;
+        let socket = runtime.join(control::SOCKET);
+        let control = Server::bind(&socket, registry()?).map_err(fatal(&format!("listen at {}", socket.display())))?;
+        let notify_path = runtime.join("notify.sock");
+        let notify = Receiver::bind(&notify_path).map_err(fatal(&format!("listen at {}", notify_path.display())))?;
+
+        let table = Table::new(&config.health.path);
+        let mut proxy = Proxy::new(registry()?, config.http.clone(), table, config.log.access, private)
+            .map_err(fatal("seed the request ids"))?;
+        // First of all sockets: who connects now waits some milliseconds, and is not refused.
+        let mut listen = Vec::new();
+        for address in &config.http.listen {
+            let what = format!("listen at {address} ([http] listen); is another server there?");
+            listen.push(proxy.open_door(*address).map_err(fatal(&what))?.to_string());
+        }
+        let manager = Manager::new(units, config.pool, config.shutdown, seed(), Instant::now());
+        boot::without_umask(|| add_sockets(&mut proxy, &manager))?;
+        let registry = registry()?;
+        for fd in signals.fds() {
+            registry.add_reader(fd, Source::Signals).map_err(fatal("watch the signals"))?;
+        }
+        registry
+            .add_reader(std::os::fd::AsFd::as_fd(&notify), Source::Notify)
+            .map_err(fatal("watch the notify socket"))?;
+        let now = Instant::now();
+        Ok(Self {
+            poller,
+            registry,
+            signals,
+            notify,
+            journal,
+            manager,
+            proxy,
+            control,
+            inherited,
+            notify_path,
+            executed: SecondaryMap::new(),
+            unread: Vec::new(),
+            ready: Vec::with_capacity(1024),
+            listen,
+            started: now,
+            now,
+            stopping: false,
+            exit: None,
+        })
+    }
+
+    /// Runs until all is down. Returns the exit code.
+    pub fn run(mut self) -> u8 {
+        self.welcome();
+        self.dispatch(Event::Booted);
+        self.settle();
+        boot::trim();
+        loop {
+            if let Some(code) = self.exit {
+                self.journal.say(None, format_args!("exit {code}"));
+                self.journal.finish(Instant::now() + LAST_LINES);
+                return code;
+            }
+            // PID 1 never dies of a mistake of ours: what the turn had begun is lost, the next one goes on.
+            let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
+            if turn.is_err() {
+                self.recover();
+            }
+        }
+    }
+
+    /// The edges of a turn that panicked are lost: everything is looked at again.
+    fn recover(&mut self) {
+        self.journal.say(None, format_args!("a defect in tenantd was contained; please report the lines above"));
+        self.proxy.recover();
+        self.unread.extend([Source::Notify, Source::Signals, Source::Control]);
+    }
+
+    fn welcome(&mut self) {
+        let units = self.manager.ids().count();
+        let pid = std::process::id();
+        let listen = self.listen.join(", ");
+        let version = env!("CARGO_PKG_VERSION");
+        self.journal.say(None, format_args!("tenantd {version}, pid {pid}, {units} units, listening at {listen}"));
+        for note in &self.inherited.notes {
+            self.journal.say(None, format_args!("lowered: {note}"));
+        }
+    }
+
+    /// One turn: wait, read the clock once, notify before the dead before the rest, then deadlines.
+    fn turn(&mut self) {
+        let timeout = self.timeout();
+        if let Err(error) = self.poller.wait(timeout) {
+            // There is no such error that waiting could mend; spinning would be worse than slow.
+            self.journal.say(None, format_args!("epoll failed: {error}"));
+        }
+        self.now = Instant::now();
+        self.proxy.turn(self.now, SystemTime::now());
+        self.ready.clear();
+        self.ready.extend(self.poller.ready());
+        self.ready.extend(self.unread.drain(..).map(|source| (source, Readiness::default())));
+        let ready = std::mem::take(&mut self.ready);
+        // A READY=1 of a process that exits at once still counts (facts arrive together, order is ours).
+        let is = |wanted: Source| ready.iter().any(|(source, _)| *source == wanted);
+        if is(Source::Notify) {
+            self.hear();
+        }
+        if is(Source::Signals) {
+            self.signalled();
+        }
+        for &(source, readiness) in &ready {
+            self.readiness(source, readiness);
+        }
+        self.ready = ready;
+        self.settle();
+        self.manager.elapse(self.now);
+        self.proxy.elapse();
+        self.settle();
+        self.write_access();
+        self.journal.turn();
+    }
+
+    /// Until the earliest deadline; not at all while somebody has more to do.
+    fn timeout(&self) -> Option<Duration> {
+        if !self.unread.is_empty() || self.proxy.has_pending() {
+            return Some(Duration::ZERO);
+        }
+        let deadline = self.manager.deadline().into_iter().chain(self.proxy.deadline()).min()?;
+        Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    fn readiness(&mut self, source: Source, readiness: Readiness) {
+        match source {
+            // Done, in their order.
+            Source::Signals | Source::Notify => {}
+            Source::Control => self.control.accept(),
+            Source::Operator(key) => {
+                if let Some((operator, request)) = self.control.ready(key, readiness) {
+                    self.asked(operator, request);
+                }
+            }
+            Source::Stream(key) => {
+                if self.journal.ready(key.into()) == Progress::More {
+                    self.unread.push(source);
+                }
+            }
+            Source::Executed(key) => self.was_executed(key.into()),
+            Source::Door(_) | Source::Client(_) | Source::Upstream(_) | Source::Listener(_) => {
+                self.proxy.ready(source, readiness);
+            }
+        }
+    }
+
+    /// What processes say of themselves.
+    fn hear(&mut self) {
+        for _ in 0..NOTIFY_BATCH {
+            let Some((pid, message)) = self.notify.next() else { return };
+            let owner = self.manager.owner(pid).or_else(|| self.manager.owner(process::ancestor_session(pid)?));
+            let Some(unit) = owner else { continue };
+            if let Some(status) = message.status {
+                self.dispatch(Event::NotifiedStatus(unit, status));
+            }
+            if message.ready {
+                self.dispatch(Event::NotifiedReady(unit));
+            }
+            if message.stopping {
+                self.dispatch(Event::NotifiedStopping(unit));
+            }
+        }
+        self.unread.push(Source::Notify);
+    }
+
+    fn signalled(&mut self) {
+        let set = self.signals.drain();
+        if set.hangup {
+            self.journal.say(None, format_args!("SIGHUP is ignored: reload is a command"));
+        }
+        self.reap();
+        for _ in 0..set.stop {
+            if !std::mem::replace(&mut self.stopping, true) {
+                self.proxy.drain();
+            }
+            self.dispatch(Event::Signalled);
+        }
+    }
+
+    /// Buries the dead: what is left of a unit's group is killed while its leader still holds the number.
+    fn reap(&mut self) {
+        for _ in 0..REAP_BATCH {
+            let Some((pid, exit)) = process::peek() else { return };
+            if let Some(unit) = self.manager.owner(pid) {
+                self.was_executed(unit);
+                self.journal.catch_up(unit);
+                self.kill(unit, pid, rustix::process::Signal::KILL);
+            }
+            process::release(pid);
+            self.dispatch(Event::Exited(pid, exit));
+        }
+        self.unread.push(Source::Signals);
+    }
+
+    /// The pipe of a start says something.
+    fn was_executed(&mut self, unit: UnitId) {
+        let Some((pid, fd)) = self.executed.get(unit) else { return };
+        let pid = *pid;
+        match process::read_executed(std::os::fd::AsFd::as_fd(fd)) {
+            Executed::Pending => return,
+            Executed::Succeeded => self.dispatch(Event::Executed(unit, pid)),
+            Executed::Failed { step, errno } => {
+                let error = io::Error::from_raw_os_error(errno);
+                let command = self.command(unit);
+                let name = self.manager.unit(unit).map(|unit| &unit.name);
+                self.journal.say(name, format_args!("cannot execute {command}: {step}: {error}"));
+            }
+        }
+        self.executed.remove(unit);
+    }
+
+    /// Effects until there are none.
+    fn settle(&mut self) {
+        loop {
+            while let Some(action) = self.manager.action() {
+                self.perform(action);
+            }
+            self.proxy.settle();
+            let Some(fact) = self.proxy.fact() else { return };
+            self.dispatch(match fact {
+                Fact::Wanted(unit) => Event::Wanted(unit),
+                Fact::Idled(unit) => Event::Idled(unit),
+                Fact::Served(unit) => Event::Served(unit),
+                Fact::Drained(unit) => Event::Drained(unit),
+                Fact::Reached(unit) => Event::Reached(unit),
+            });
+        }
+    }
+
+    fn dispatch(&mut self, event: Event) {
+        self.manager.dispatch(self.now, event);
+    }
+
+    fn write_access(&mut self) {
+        for (unit, text) in self.proxy.access() {
+            let name = unit.and_then(|unit| self.manager.unit(unit)).map(|unit| &unit.name);
+            self.journal.access(name, format_args!("{text}"));
+        }
+        self.proxy.clear_access();
+    }
+}
+
+/// Binds the socket of every unit.
+fn add_sockets(proxy: &mut Proxy, manager: &Manager) -> Result<(), Fatal> {
+    for id in manager.ids() {
+        let Some(unit) = manager.unit(id) else { continue };
+        let fatal = |error| Fatal { what: format!("make the socket of {}", unit.name), error };
+        proxy.add(id, unit).map_err(fatal)?;
+        give_socket(proxy, id, unit);
+    }
+    Ok(())
+}
+
+/// A service that runs as another user owns the path of its socket.
+fn give_socket(proxy: &Proxy, id: UnitId, unit: &crate::unit::Unit) {
+    let ids = unit.service.user.as_deref().map(process::user::look_up);
+    let given = match (ids, proxy.listener(id)) {
+        (Some(Ok(ids)), Some(listener)) => listener.give(ids.uid, ids.gid),
+        _ => Ok(()),
+    };
+    if let Err(error) = given {
+        log::warn!("{}: cannot give the socket to its user: {error}", unit.name);
+    }
+}
+
+/// For the jitter of restarts.
+fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    // Without a seed all start with the same jitter: harmless.
+    let _ = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
+    u64::from_ne_bytes(bytes)
+}

@@ -10,7 +10,7 @@
 //! * **Facts in, effects out**: what happened is a [`manager::Event`], what we do is a [`manager::Action`].
 //!
 //! Imports run downwards only; `tests/it/architecture.rs` reads the `use` lines and enforces it:
-//! `main → cli → init → {process, proxy, control, journal, boot, poller, signals, manager} → route → {http, unit, config}`.
+//! `main → cli → init → {process, proxy, control, journal, boot, poller, wire, signals, manager} → route → {http, unit, config}`.
 
 pub mod boot;
 pub mod cli;
@@ -26,3 +26,4 @@ pub mod proxy;
 pub mod route;
 pub mod signals;
 pub mod unit;
+pub mod wire;

@@ -1,1 +1,68 @@
-//! stub
+//! Signals as readiness: signal-hook writes a byte for each into a socket pair, the loop drains it. Never acts on one.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::low_level::pipe;
+
+/// The signals that we take.
+#[derive(Debug)]
+pub struct Signals {
+    child: UnixStream,
+    stop: UnixStream,
+    hangup: UnixStream,
+}
+
+/// What arrived since the last [`Signals::drain`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Set {
+    /// SIGCHLD: one or many children died.
+    pub child: bool,
+    /// How many times we were asked to stop (SIGTERM, SIGINT, SIGQUIT, SIGPWR, SIGRTMIN+3).
+    pub stop: usize,
+    /// SIGHUP: reserved, for the log only.
+    pub hangup: bool,
+}
+
+impl Signals {
+    /// Takes the signals over. In a container every one that asks an init for anything means an orderly stop.
+    pub fn new() -> io::Result<Self> {
+        let stop = [SIGTERM, SIGINT, SIGQUIT, libc::SIGPWR, libc::SIGRTMIN() + 3];
+        Ok(Self { child: watch(&[SIGCHLD])?, stop: watch(&stop)?, hangup: watch(&[SIGHUP])? })
+    }
+
+    /// To be polled for reading; any of them means [`Signals::drain`].
+    pub fn fds(&self) -> [BorrowedFd<'_>; 3] {
+        [self.child.as_fd(), self.stop.as_fd(), self.hangup.as_fd()]
+    }
+
+    /// Empties all of them.
+    pub fn drain(&mut self) -> Set {
+        Set { child: count(&mut self.child) > 0, stop: count(&mut self.stop), hangup: count(&mut self.hangup) > 0 }
+    }
+}
+
+/// The reading end of a pair into which each of these signals writes one byte.
+fn watch(signals: &[i32]) -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    read.set_nonblocking(true)?;
+    for signal in signals {
+        pipe::register(*signal, write.try_clone()?)?;
+    }
+    Ok(read)
+}
+
+fn count(from: &mut UnixStream) -> usize {
+    let mut buffer = [0; 256];
+    let mut total = 0;
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return total,
+            Ok(bytes) => total += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return total,
+        }
+    }
+}

@@ -1,1 +1,87 @@
-//! stub
+//! PID-1 chores before the first and after the last unit. Never fatal: what cannot be done is a note.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit, umask};
+
+/// Most descriptors that we ask for: beyond it some programs loop over all of them.
+const MOST_FILES: u64 = 1 << 20;
+
+/// What we found at our start and changed, and what we could not have.
+#[derive(Debug, Clone)]
+pub struct Inherited {
+    /// RLIMIT_NOFILE as we found it: children get it back (select(2) breaks above 1024).
+    pub rlimit_nofile: libc::rlimit,
+    /// Each feature that a missing privilege lowered, for the log and `tenantd status`.
+    pub notes: Vec<String>,
+}
+
+/// Makes this process fit to be the init. Before any thread or child.
+///
+/// Rust's runtime has opened descriptors 0 to 2 if they were closed, and ignores SIGPIPE (a child does not).
+pub fn prepare() -> Inherited {
+    let mut notes = Vec::new();
+    let mut note = |result: io::Result<()>, what: &str| {
+        if let Err(error) = result {
+            notes.push(format!("{what} ({error})"));
+        }
+    };
+    umask(Mode::from_raw_mode(0o022));
+    note(unblock(), "signals that the parent process blocked stay blocked");
+    if getpid().as_raw_nonzero().get() != 1 {
+        note(set_child_subreaper(Some(getpid())).map_err(io::Error::from), "orphans are not reaped: run as PID 1");
+    }
+    note(hide_inherited(), "services may see our parent's descriptors: use Linux 5.11 or newer, and a current Docker");
+    let found = getrlimit(Resource::Nofile);
+    note(raise(found).map_err(io::Error::from), "the limit of open files is not raised: set it with ulimit -n");
+    let raw = |limit: Option<u64>| limit.unwrap_or(libc::RLIM_INFINITY);
+    let rlimit_nofile = libc::rlimit { rlim_cur: raw(found.current), rlim_max: raw(found.maximum) };
+    Inherited { rlimit_nofile, notes }
+}
+
+/// An empty signal mask: a parent may have left SIGTERM or SIGCHLD blocked, and then we would never hear them.
+fn unblock() -> io::Result<()> {
+    Ok(nix::sys::signal::SigSet::empty().thread_set_mask()?)
+}
+
+/// Soft limit up to the hard one.
+fn raise(found: Rlimit) -> rustix::io::Result<()> {
+    let wanted = found.maximum.unwrap_or(MOST_FILES).min(MOST_FILES);
+    if found.current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: found.maximum })
+}
+
+/// Close-on-exec on what our own parent left open.
+fn hide_inherited() -> io::Result<()> {
+    // SAFETY: a system call on numbers; it closes nothing now.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Makes the runtime directory and those above it, mode 0755: services reach their sockets through it.
+pub fn runtime_directory(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path)
+}
+
+/// Runs `f` without a file mode creation mask: sockets get exactly the mode that their unit names.
+pub fn without_umask<T>(f: impl FnOnce() -> T) -> T {
+    let before = umask(Mode::empty());
+    let result = f();
+    umask(before);
+    result
+}
+
+/// Gives freed memory back to the kernel, once, after the configuration is loaded.
+pub fn trim() {
+    // SAFETY: takes a number and touches only the allocator's own state, under its own lock.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

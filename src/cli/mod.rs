@@ -1,6 +1,123 @@
-//! argv → verb → exit code; one file a verb.
+//! argv → verb → exit code; one file a verb. What an operator types is here, what the daemon does is not.
+
+mod ask;
+pub mod check;
+mod help;
+mod run;
+mod table;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// sysexits(3): the command line is wrong.
+const USAGE: u8 = 64;
+/// sysexits(3): the operating system refused something.
+const OSERR: u8 = 71;
+/// sysexits(3): the configuration is wrong.
+const CONFIG: u8 = 78;
+
+/// What the command line says.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Arguments {
+    config: Option<PathBuf>,
+    json: bool,
+    help: bool,
+    version: bool,
+    words: Vec<String>,
+}
 
 /// Runs the verb that the arguments name.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let arguments = match parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error.to_string()),
+    };
+    let directory = directory(&arguments, std::env::var_os("TENANTD_CONFIG"));
+    let words: Vec<_> = arguments.words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        _ if arguments.version => help::version(),
+        _ if arguments.help => help::print(words.first().copied()),
+        ["help", verb @ ..] => help::print(verb.first().copied()),
+        ["version"] => help::version(),
+        [] | ["run"] => run::run(&directory),
+        ["check"] => check::run(&directory, arguments.json),
+        ["list"] => ask::list(&directory, arguments.json),
+        ["status"] => ask::system(&directory, arguments.json),
+        ["status", unit] => ask::status(&directory, unit, arguments.json),
+        ["is-active", unit] => ask::is_active(&directory, unit),
+        [verb @ ("start" | "stop" | "restart"), units @ ..] if !units.is_empty() => {
+            ask::job(&directory, verb, units, arguments.json)
+        }
+        [verb @ ("start" | "stop" | "restart" | "is-active")] => {
+            usage(&format!("{verb}: which unit? see tenantd list"))
+        }
+        [verb, ..] if help::is_verb(verb) => usage(&format!("{verb}: too many words")),
+        [word, ..] => usage(&format!("\"{word}\" is no verb of tenantd")),
+    }
+}
+
+/// `--config` and `--json` are understood at every place.
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lexopt::Error> {
+    use lexopt::prelude::*;
+    let mut found = Arguments::default();
+    let mut parser = lexopt::Parser::from_iter(arguments);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('c') | Long("config") => found.config = Some(parser.value()?.into()),
+            Long("json") => found.json = true,
+            Short('h') | Long("help") => found.help = true,
+            Short('V') | Long("version") => found.version = true,
+            Value(word) => found.words.push(word.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(found)
+}
+
+/// `--config`, else `TENANTD_CONFIG`, else `/etc/tenantd`.
+fn directory(arguments: &Arguments, variable: Option<OsString>) -> PathBuf {
+    let named = arguments.config.clone().or_else(|| variable.map(PathBuf::from));
+    named.unwrap_or_else(|| "/etc/tenantd".into())
+}
+
+fn usage(problem: &str) -> ExitCode {
+    eprintln!("tenantd: {problem}; try tenantd --help");
+    ExitCode::from(USAGE)
+}
+
+/// tenantd's own environment, for [`crate::config::load`].
+fn own(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Arguments, lexopt::Error> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn options_stand_anywhere() {
+        for line in [
+            "tenantd --config /c status x --json",
+            "tenantd status --json x --config=/c",
+            "tenantd -c/c --json status x",
+        ] {
+            let found = parsed(line).unwrap();
+            assert_eq!(found.words, ["status", "x"], "{line}");
+            assert_eq!((found.config, found.json), (Some("/c".into()), true), "{line}");
+        }
+        assert!(parsed("tenantd --colour").is_err());
+    }
+
+    #[test]
+    fn the_directory_is_named_by_option_then_variable_then_default() {
+        let named = Arguments { config: Some("/a".into()), ..Arguments::default() };
+        assert_eq!(directory(&named, Some("/b".into())), PathBuf::from("/a"));
+        assert_eq!(directory(&Arguments::default(), Some("/b".into())), PathBuf::from("/b"));
+        assert_eq!(directory(&Arguments::default(), None), PathBuf::from("/etc/tenantd"));
+    }
 }

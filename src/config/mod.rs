@@ -1,8 +1,25 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
-use std::net::SocketAddr;
+mod check;
+mod load;
+#[cfg(test)]
+mod tests;
+
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use crate::unit::{Diagnostic, Level};
+pub use load::{Loaded, load, load_daemon};
+
+use crate::unit::SectionDoc;
+use crate::unit::layers::Node;
+use crate::unit::route::check_path;
+use crate::unit::section::{Section, section};
+use crate::unit::value::{Cx, Value, positive};
+
+/// The sections of tenantd.toml; the first is the top of the file.
+pub const SECTIONS: &[SectionDoc] = &[Top::DOC, Http::DOC, Health::DOC, Pool::DOC, Shutdown::DOC, Log::DOC];
 
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,49 +38,119 @@ pub struct Config {
     pub log: Log,
 }
 
-/// `[http]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Http {
-    /// Addresses of the front door; default `0.0.0.0:3000`.
-    pub listen: Vec<SocketAddr>,
-    /// Longest time for a whole request head; default 10 s. Then 408.
-    pub timeout_head: Duration,
-    /// Longest time between two requests of a connection; default 300 s (kamal-proxy keeps idle connections).
-    pub timeout_keep_alive: Duration,
-    /// Longest time until the head of the answer once the tenant runs; default 30 s. Then 504.
-    pub timeout_response: Duration,
-    /// Longest time without a byte in either direction of a body; default 60 s.
-    pub timeout_body: Duration,
-    /// Longest time without a byte in a WebSocket; default 1 h.
-    pub timeout_tunnel: Duration,
+impl Default for Config {
+    /// What an empty file says to root.
+    fn default() -> Self {
+        Self {
+            runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
+            http: Http::default(),
+            health: Health::default(),
+            pool: Pool::default(),
+            shutdown: Shutdown::default(),
+            log: Log::default(),
+        }
+    }
 }
 
-/// `[health]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Health {
-    /// Exact path that tenantd answers itself; default `/up`.
-    pub path: String,
+impl Config {
+    /// `%t` of root.
+    pub const RUNTIME_DIRECTORY: &'static str = "/run/tenantd";
 }
 
-/// `[pool]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pool {
-    /// Most tenants that boot at once; default: the number of processors.
-    pub boots: usize,
+section! {
+    /// The top of tenantd.toml.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Top in "" (fields) {
+        /// `%t`: sockets of tenants, notify and control; default `/run/tenantd` for root, else `$XDG_RUNTIME_DIR/tenantd`.
+        runtime_directory: Option<PathBuf> = None;
+    }
 }
 
-/// `[shutdown]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shutdown {
-    /// From SIGTERM to our exit; default 8 s (Docker and Kamal kill after 10 s).
-    pub budget: Duration,
+section! {
+    /// The front door.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Http in "http" (fields) {
+        /// Addresses of the front door; default `0.0.0.0:3000`.
+        listen: Vec<SocketAddr> as addresses = vec![(Ipv4Addr::UNSPECIFIED, 3000).into()];
+        /// Longest time for a whole request head; default 10 s. Then 408.
+        timeout_head: Duration as positive = Duration::from_secs(10);
+        /// Longest time between two requests of a connection; default 300 s (kamal-proxy keeps idle connections).
+        timeout_keep_alive: Duration as positive = Duration::from_secs(300);
+        /// Longest time until the head of the answer once the tenant runs; default 30 s. Then 504.
+        timeout_response: Duration as positive = Duration::from_secs(30);
+        /// Longest time without a byte in either direction of a body; default 60 s.
+        timeout_body: Duration as positive = Duration::from_secs(60);
+        /// Longest time without a byte in a WebSocket; default 1 h.
+        timeout_tunnel: Duration as positive = Duration::from_secs(3600);
+    }
 }
 
-/// `[log]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Log {
-    /// One line for each request; default true.
-    pub access: bool,
-    /// A time stamp before each line; default true.
-    pub timestamps: bool,
+section! {
+    /// The health check that needs no tenant.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Health in "health" (fields) {
+        /// Exact path that tenantd answers itself; default `/up`.
+        path: String as path = "/up".to_owned();
+    }
+}
+
+section! {
+    /// How many tenants at once.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Pool in "pool" (fields) {
+        /// Most tenants that boot at once; default: the number of processors.
+        boots: usize as positive = std::thread::available_parallelism().map_or(1, usize::from);
+    }
+}
+
+section! {
+    /// The end.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Shutdown in "shutdown" (fields) {
+        /// From SIGTERM to our exit; default 8 s (Docker and Kamal kill after 10 s).
+        budget: Duration as positive = Duration::from_secs(8);
+    }
+}
+
+section! {
+    /// What is written on stdout.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Log in "log" (fields) {
+        /// One line for each request; default true.
+        access: bool = true;
+        /// A time stamp before each line; default true.
+        timestamps: bool = true;
+    }
+}
+
+/// One address, or several.
+fn addresses(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<SocketAddr>> {
+    if node.value.is_str() {
+        return SocketAddr::read(node, cx).map(|address| vec![address]);
+    }
+    let all = Vec::<SocketAddr>::read(node, cx)?;
+    if all.is_empty() {
+        cx.error(node.place, "nothing would listen; write [\"0.0.0.0:3000\"]");
+    }
+    for (index, (address, item)) in all.iter().zip(node.items()).enumerate() {
+        if address.port() != 0 && all[..index].contains(address) {
+            cx.error(item.place, format!("{address} is listed twice; leave one out"));
+        }
+    }
+    Some(all)
+}
+
+impl Value for SocketAddr {
+    fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        let text = cx.text(node)?;
+        let why =
+            || format!("bad address \"{text}\"; write an IP address and a port: \"0.0.0.0:3000\" or \"[::]:3000\"");
+        cx.good(node.place, text.parse().map_err(|_| why()))
+    }
+}
+
+fn path(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
+    let text = String::read(node, cx)?;
+    cx.good(node.place, check_path(&text))?;
+    Some(text)
 }

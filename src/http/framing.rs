@@ -21,3 +21,10 @@ pub enum Version {
     /// HTTP/1.1.
     Http11,
 }
+
+impl Version {
+    /// From httparse's minor version; the major one is 1.
+    pub(super) fn from_minor(minor: u8) -> Version {
+        if minor == 0 { Version::Http10 } else { Version::Http11 }
+    }
+}

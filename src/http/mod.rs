@@ -1,9 +1,32 @@
 //! HTTP/1.1 as values (RFC 9110, RFC 9112): bytes in, values out. Never a socket, never a clock.
 
 mod body;
+mod chunked;
+mod control;
+mod deliver;
+mod extent;
+mod fields;
+mod forward;
 mod framing;
-mod head;
+mod host;
+mod kind;
+mod put;
+mod refusal;
+mod reply;
+mod request;
+mod response;
+mod target;
+#[cfg(test)]
+mod tests;
 
-pub use body::{Body, Malformed};
+pub use body::Body;
+pub use chunked::Malformed;
+pub use deliver::{Delivery, To, forward_response};
+pub use extent::{MAX_FIELDS, MAX_LINE};
+pub use fields::{Field, Fields};
+pub use forward::{Hop, forward_request};
 pub use framing::{Framing, Version};
-pub use head::{Field, Fields, MAX_FIELDS, MAX_HEAD, Refusal, RequestHead, ResponseHead};
+pub use refusal::Refusal;
+pub use reply::{Content, Reply, reason_phrase, reply, wants_html};
+pub use request::{MAX_HEAD, RequestHead};
+pub use response::{MAX_RESPONSE_HEAD, ResponseHead};

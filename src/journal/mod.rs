@@ -1,1 +1,135 @@
-//! stub
+//! Where lines go: the output of units and tenantd's own words, to stdout, without ever waiting for it.
+//!
+//! The loop formats lines straight into one bounded buffer (`queue.rs`); one thread writes it out. Never decides
+//! anything about a unit.
+
+mod clock;
+mod escape;
+mod queue;
+mod stream;
+mod tail;
+
+use std::fmt;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use slotmap::{SecondaryMap, SlotMap};
+
+use crate::config::Log;
+use crate::unit::{Name, UnitId};
+use queue::Queue;
+pub use stream::{Progress, Stream};
+use tail::Tail;
+
+slotmap::new_key_type! {
+    /// One pipe of one process. Generational: the key of a closed one finds nothing.
+    pub struct StreamKey;
+}
+
+/// Most bytes read from one pipe in one turn.
+const TURN: usize = 64 * 1024;
+
+/// All pipes of all units, and the way out.
+pub struct Journal {
+    queue: Arc<Queue>,
+    streams: SlotMap<StreamKey, stream::Pipe>,
+    tails: SecondaryMap<UnitId, Tail>,
+    buffer: Box<[u8]>,
+}
+
+impl Journal {
+    /// Starts the one thread that writes to `output` and may block there. Its O_NONBLOCK flag is left alone, since
+    /// others share that description.
+    pub fn start(output: OwnedFd, log: Log) -> io::Result<Self> {
+        let queue = Queue::start(output, log.timestamps)?;
+        let buffer = vec![0; TURN].into_boxed_slice();
+        Ok(Self { queue, streams: SlotMap::with_key(), tails: SecondaryMap::new(), buffer })
+    }
+
+    /// Sends what crates log to the same place: tenantd's from `info`, others' from `warn`, unless `TENANTD_LOG` says
+    /// otherwise in env_logger's words. Only the first call in a process counts.
+    pub fn take_log(&self) {
+        let target = env_logger::Target::Pipe(Box::new(queue::LogLines(self.queue.clone())));
+        let filter = env_logger::Env::new().filter_or("TENANTD_LOG", "warn,tenantd=info");
+        let mut builder = env_logger::Builder::from_env(filter);
+        builder.target(target).format(|line, record| io::Write::write_fmt(line, format_args!("{}\n", record.args())));
+        // An error says that there is a logger already.
+        let _ = builder.try_init();
+    }
+
+    /// Takes over the read end (non-blocking) of a process's pipe. It may outlive the process and the unit.
+    pub fn attach(&mut self, unit: UnitId, name: &Name, pid: u32, stream: Stream, fd: OwnedFd) -> StreamKey {
+        self.streams.insert(stream::Pipe::new(unit, name, pid, stream, fd))
+    }
+
+    /// The descriptor to be polled.
+    pub fn fd(&self, key: StreamKey) -> Option<BorrowedFd<'_>> {
+        self.streams.get(key).map(stream::Pipe::fd)
+    }
+
+    /// Reads at most 64 KiB and takes the lines in it. After `Closed`, which is the answer for an unknown key too, the
+    /// descriptor is closed, so that the poller has forgotten it.
+    pub fn ready(&mut self, key: StreamKey) -> Progress {
+        let progress = self.read(key);
+        if progress == Progress::Closed {
+            self.streams.remove(key);
+        }
+        progress
+    }
+
+    /// Reads what already lies in the pipes of a unit, so that its last lines come before the word of its end. A
+    /// process that writes faster than we read, or still holds a pipe, holds nothing up. Readiness is not consumed.
+    pub fn catch_up(&mut self, unit: UnitId) {
+        let keys = self.streams.iter().filter(|(_, pipe)| pipe.unit() == unit).map(|(key, _)| key);
+        for key in keys.collect::<Vec<_>>() {
+            self.read(key);
+        }
+    }
+
+    fn read(&mut self, key: StreamKey) -> Progress {
+        let Some(pipe) = self.streams.get_mut(key) else { return Progress::Closed };
+        // A unit that is unloaded has no tail any more; what outlives it may still write.
+        let mut tail = self.tails.entry(pipe.unit()).map(|entry| entry.or_default());
+        pipe.read(&mut self.buffer, &mut |line| {
+            self.queue.line(line);
+            if let Some(tail) = &mut tail {
+                tail.push(line.text);
+            }
+        })
+    }
+
+    /// A line of tenantd's own, about a unit or about itself.
+    pub fn say(&mut self, unit: Option<&Name>, text: fmt::Arguments) {
+        match unit {
+            Some(unit) => self.queue.own(format_args!("tenantd: {unit}: "), text),
+            None => self.queue.own(format_args!("tenantd: "), text),
+        }
+    }
+
+    /// The line of one request, to a tenant or answered by tenantd itself. Whether `[log] access` wants it is the caller's question.
+    pub fn access(&mut self, unit: Option<&Name>, text: fmt::Arguments) {
+        let unit = unit.map_or("tenantd", Name::as_str);
+        self.queue.own(format_args!("{unit} access: "), text);
+    }
+
+    /// The last lines of a unit, oldest first: at most ten, each cut to 512 bytes.
+    pub fn tail(&self, unit: UnitId) -> impl Iterator<Item = &str> {
+        self.tails.get(unit).into_iter().flat_map(Tail::lines)
+    }
+
+    /// Once a turn of the loop: wakes the writer if it sleeps and there is something to write.
+    pub fn turn(&mut self) {
+        self.queue.wake();
+    }
+
+    /// Waits until all is written, or until `deadline`. Unfinished lines are taken as they are.
+    pub fn finish(mut self, deadline: Instant) {
+        for (_, pipe) in &mut self.streams {
+            pipe.read(&mut self.buffer, &mut |line| self.queue.line(line));
+            pipe.flush(&mut |line| self.queue.line(line));
+        }
+        self.queue.finish(deadline);
+    }
+}

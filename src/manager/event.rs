@@ -15,6 +15,8 @@ pub enum Event {
     Wanted(UnitId),
     /// The tenant has had no request, no WebSocket and nothing waiting for its `idle_stop`.
     Idled(UnitId),
+    /// The tenant has answered its first request since it was started: it works.
+    Served(UnitId),
     /// After [`Action::Hold`]: no request is in flight any more.
     Drained(UnitId),
     /// After [`Action::Spawn`]: the process exists (it may not have executed its program yet).
@@ -48,17 +50,19 @@ pub enum Action {
     Kill(UnitId, u32),
     /// The unit is down: watch its listener, and say `Wanted` when a connection arrives.
     Watch(UnitId),
-    /// The unit is up or coming: its listener is its own.
+    /// Its listener is not watched any more: the unit is up or coming, or its requests are about to be refused.
     Unwatch(UnitId),
     /// Requests may be connected and sent: at once for a passed socket, even while the tenant boots.
     Open(UnitId),
     /// Requests wait from now on; empty the pool; say `Drained` when none is in flight.
     Hold(UnitId),
-    /// The process is gone. What was sent to it and is still open lies in the listener's queue.
+    /// The process is gone, or the start that was waited for is off. What was sent to it and is still open lies in the
+    /// listener's queue; say `Wanted` again if something waits and no `Refuse` follows.
     Gone(UnitId),
     /// Answer what waits, and what comes before this instant, with 503 and Retry-After; drop the listener's queue.
     Refuse(UnitId, Instant),
-    /// Connect to the unit's port until it answers (every 10 ms), then say `Reached`. Ends with the next `Hold`, `Gone` or `Refuse`.
+    /// Connect to the unit's port until it answers (every 10 ms), then say `Reached`. Ends with the next `Hold`, `Gone`
+    /// or `Refuse`.
     Probe(UnitId),
     /// A job has ended.
     Finish(JobId, JobResult),
@@ -142,8 +146,10 @@ pub enum Outcome {
     Timeout,
     /// No process could be made.
     Resources,
-    /// A notify unit exited before READY=1.
+    /// A notify unit exited before READY=1, or a tenant with success as soon as it was up.
     Protocol,
+    /// Not started: a unit that it requires failed.
+    Dependency,
 }
 
 /// One message about a unit, for the log and `tenantd status`.
@@ -153,6 +159,8 @@ pub enum Line {
     Starting,
     /// `started in 1.02s, pid 123`
     Started(u32, Duration),
+    /// `finished in 1.02s`: a oneshot, or a service that has exited with success as soon as it was started.
+    Finished(Duration),
     /// `stopping: idle` …
     Stopping(Why),
     /// `stopped`
@@ -191,7 +199,8 @@ pub struct Status {
     pub priority: Priority,
     /// ActiveState.
     pub active: ActiveState,
-    /// SubState, in systemd's words (`dead start-pre start running exited stop stop-sigterm stop-sigkill failed auto-restart`).
+    /// SubState, in systemd's words (`dead waiting start-pre start running exited stop stop-sigterm stop-sigkill failed
+    /// auto-restart`; `waiting` is ours: a start that waits for its order or a boot slot).
     pub sub: &'static str,
     /// Result of the last run.
     pub outcome: Outcome,

@@ -1,5 +1,327 @@
 //! What to do about units: a pure machine. Facts ([`Event`]) in, effects ([`Action`]) out; never a clock or a process.
+//!
+//! Each unit is one table (`service`); what the proxy hears follows from its state (`door`); jobs merge in `job`,
+//! wait in `order`; all ends in `shutdown`. Every change of a state passes `Manager::step`.
 
+mod door;
 mod event;
+mod exit_status;
+mod graph;
+mod job;
+mod lines;
+mod order;
+mod outcome;
+mod restart;
+mod service;
+mod shutdown;
+mod state;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 pub use event::{Action, ActiveState, Event, Exit, JobId, JobKind, JobResult, Line, Outcome, Status, Step, Why};
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Instant;
+
+use slotmap::SlotMap;
+
+use crate::config;
+use crate::unit::{Name, Priority, Target, Unit, UnitId};
+use door::Doorman;
+use graph::Graph;
+use job::Job;
+use restart::Jitter;
+use service::{Context, Effect, Input, Service};
+use shutdown::Closing;
+use state::State;
+
+/// Decides everything about units.
+#[derive(Debug)]
+pub struct Manager {
+    units: SlotMap<UnitId, Entry>,
+    names: HashMap<Name, UnitId>,
+    graph: Graph,
+    pool: config::Pool,
+    shutdown: config::Shutdown,
+    /// The time of the event at hand.
+    now: Instant,
+    actions: VecDeque<Action>,
+    timers: BTreeSet<(Instant, UnitId)>,
+    owners: HashMap<u32, UnitId>,
+    /// Units that wait to begin, in the order in which they were wanted.
+    queue: Vec<UnitId>,
+    /// Tenants that come up.
+    booting: usize,
+    /// Something has changed that a waiting unit may wait for.
+    dirty: bool,
+    closing: Option<Closing>,
+    ended: bool,
+}
+
+/// One unit and all that is known about it.
+#[derive(Debug)]
+struct Entry {
+    unit: Unit,
+    service: Service,
+    door: Doorman,
+    job: Option<Job>,
+    /// A request came while it could not be started.
+    wanted: bool,
+    /// Its first start has ended, one way or the other.
+    tried: bool,
+    /// During the shutdown: when it must be gone.
+    limit: Option<Instant>,
+    since: Option<Instant>,
+    text: String,
+}
+
+impl Manager {
+    /// A manager of these units, all down. `seed` makes the jitter of the back-off.
+    ///
+    /// Names in `after`, `requires` and `wants` that are no unit are left out.
+    pub fn new(units: Vec<Unit>, pool: config::Pool, shutdown: config::Shutdown, seed: u64, now: Instant) -> Self {
+        let mut map = SlotMap::with_capacity_and_key(units.len());
+        let mut names = HashMap::with_capacity(units.len());
+        for (n, unit) in units.into_iter().enumerate() {
+            let name = unit.name.clone();
+            names.insert(name, map.insert(Entry::new(unit, Jitter::new(seed.wrapping_add(n as u64)))));
+        }
+        Self {
+            graph: Graph::new(&map, &names),
+            units: map,
+            names,
+            pool,
+            shutdown,
+            now,
+            actions: VecDeque::new(),
+            timers: BTreeSet::new(),
+            owners: HashMap::new(),
+            queue: Vec::new(),
+            booting: 0,
+            dirty: false,
+            closing: None,
+            ended: false,
+        }
+    }
+
+    /// Every unit, in the order given.
+    pub fn ids(&self) -> impl Iterator<Item = UnitId> {
+        self.units.keys()
+    }
+
+    /// The unit of this key.
+    pub fn unit(&self, id: UnitId) -> Option<&Unit> {
+        self.units.get(id).map(|entry| &entry.unit)
+    }
+
+    /// The unit of this name.
+    pub fn find(&self, name: &str) -> Option<UnitId> {
+        Name::new(name).ok().and_then(|name| self.names.get(&name).copied())
+    }
+
+    /// The unit whose process (main or pre-command) this is.
+    pub fn owner(&self, pid: u32) -> Option<UnitId> {
+        self.owners.get(&pid).copied()
+    }
+
+    /// The next effect, in order. It is performed before the next is taken; what it causes may be dispatched at once.
+    pub fn action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Manager::elapse`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.ended {
+            return None;
+        }
+        let closing = self.closing.as_ref().map(Closing::deadline);
+        self.timers.first().map(|&(at, _)| at).into_iter().chain(closing).min()
+    }
+
+    /// Something has happened. What is to be done about it is queued for [`Manager::action`].
+    pub fn dispatch(&mut self, now: Instant, event: Event) {
+        self.now = now;
+        match event {
+            Event::Booted => self.booted(),
+            Event::Asked(job, id, kind) => self.ask(job, id, kind),
+            Event::Wanted(id) => self.want(id),
+            Event::Idled(id) => self.idled(id),
+            Event::Served(id) => self.step(id, Input::Served),
+            Event::Drained(id) => self.step(id, Input::Drained),
+            Event::Spawned(id, pid) => self.step(id, Input::Spawned(pid)),
+            Event::SpawnFailed(id) => self.step(id, Input::SpawnFailed),
+            Event::Executed(id, pid) if self.owner(pid) == Some(id) => self.step(id, Input::Executed),
+            Event::Reached(id) => self.step(id, Input::Reached),
+            Event::NotifiedReady(id) => self.step(id, Input::Ready),
+            Event::NotifiedStopping(id) => self.step(id, Input::Stopping),
+            Event::NotifiedStatus(id, text) => self.say_status(id, text),
+            Event::Exited(pid, exit) => {
+                if let Some(id) = self.owner(pid) {
+                    self.step(id, Input::Exited(exit));
+                }
+            }
+            Event::Signalled => self.signalled(),
+            // A pid that is no longer the unit's.
+            Event::Executed(..) => {}
+        }
+        self.settle();
+    }
+
+    /// The clock says `now`: every deadline up to it has come.
+    pub fn elapse(&mut self, now: Instant) {
+        self.now = now;
+        while let Some(&(at, id)) = self.timers.first()
+            && at <= now
+            && !self.ended
+        {
+            self.step(id, Input::Elapsed);
+            self.settle();
+        }
+        self.hasten();
+        self.settle();
+    }
+
+    /// What `tenantd status` shows of a unit.
+    pub fn status(&self, id: UnitId) -> Option<Status> {
+        let entry = self.units.get(id)?;
+        let (active, sub) = entry.service.state.words();
+        Some(Status {
+            name: entry.unit.name.clone(),
+            description: entry.unit.description.clone(),
+            priority: entry.unit.priority,
+            active,
+            sub,
+            outcome: entry.service.outcome,
+            pid: entry.service.state.pid(),
+            text: entry.text.clone(),
+            starts: entry.service.starts,
+            failures: entry.service.failures(self.now),
+            retry: entry.service.state.hold().map(|hold| hold.until),
+            since: entry.since,
+            boot: entry.service.boot,
+        })
+    }
+
+    fn booted(&mut self) {
+        if self.closing.is_some() {
+            return;
+        }
+        for entry in &mut self.units {
+            let (id, Entry { door, unit, .. }) = entry;
+            door.watch(id, unit, &mut self.actions);
+        }
+        let boot = |entry: &Entry| entry.high() || entry.unit.wanted_by.contains(&Target::Boot);
+        let mut wanted: Vec<UnitId> = self.units.iter().filter(|(_, entry)| boot(entry)).map(|(id, _)| id).collect();
+        wanted.sort_by_key(|&id| self.units.get(id).is_some_and(|entry| !entry.high()));
+        for id in wanted {
+            self.start(id, None);
+        }
+    }
+
+    fn idled(&mut self, id: UnitId) {
+        if self.units.get(id).is_some_and(|entry| matches!(entry.service.state, State::Running { .. })) {
+            self.step(id, Input::Halt(Why::Idle));
+        }
+    }
+
+    fn say_status(&mut self, id: UnitId, text: String) {
+        if let Some(entry) = self.units.get_mut(id).filter(|entry| entry.service.state.pid().is_some()) {
+            entry.text = text;
+        }
+    }
+
+    fn say(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
+    /// Begins what may begin, stops what may stop.
+    fn settle(&mut self) {
+        if !self.ended {
+            self.schedule();
+            self.close();
+        }
+    }
+
+    /// Gives `input` to the unit's table and carries out what follows from the change. The one door to a state.
+    fn step(&mut self, id: UnitId, input: Input) {
+        let Some(entry) = self.units.get_mut(id) else { return };
+        let old = entry.service.state;
+        let end = self.closing.as_ref().map(|closing| closing.budget.end(entry.unit.priority));
+        let limit = end.map(|end| entry.limit.unwrap_or(end));
+        let effect = entry.service.step(input, Context { now: self.now, unit: &entry.unit, limit });
+        let new = entry.service.state;
+        if old != new {
+            self.account(id, old, new);
+            self.follow(id, old, new);
+        }
+        if let Some(effect) = effect {
+            self.say(match effect {
+                Effect::Spawn(step) => Action::Spawn(id, step),
+                Effect::Probe => Action::Probe(id),
+                Effect::Terminate(pid) => Action::Terminate(id, pid),
+                Effect::Kill(pid) => Action::Kill(id, pid),
+            });
+        }
+        if old != new {
+            self.conclude(id, old, new);
+        }
+    }
+
+    /// Keeps the timers, the pids and the boot slots.
+    fn account(&mut self, id: UnitId, old: State, new: State) {
+        self.dirty = true;
+        if let Some(at) = old.deadline() {
+            self.timers.remove(&(at, id));
+        }
+        if let Some(at) = new.deadline() {
+            self.timers.insert((at, id));
+        }
+        if let Some(pid) = old.pid().filter(|&pid| new.pid() != Some(pid)) {
+            self.owners.remove(&pid);
+        }
+        if let Some(pid) = new.pid() {
+            self.owners.insert(pid, id);
+        }
+        let Some(entry) = self.units.get_mut(id) else { return };
+        if old.words() != new.words() {
+            entry.since = Some(self.now);
+        }
+        if old == State::Waiting {
+            entry.text.clear();
+        }
+        if entry.tenant() {
+            self.booting = self.booting + usize::from(new.coming()) - usize::from(old.coming());
+        }
+    }
+
+    /// Tells the log and the proxy.
+    fn follow(&mut self, id: UnitId, old: State, new: State) {
+        let Some(entry) = self.units.get_mut(id) else { return };
+        if let Some(line) = lines::line(old, new, &entry.service, self.now) {
+            self.actions.push_back(Action::Tell(id, line));
+        }
+        entry.door.follow(id, &entry.unit, &new, self.closing.is_some(), &mut self.actions);
+    }
+}
+
+impl Entry {
+    fn new(unit: Unit, jitter: Jitter) -> Self {
+        Self {
+            unit,
+            service: Service::new(jitter),
+            door: Doorman::new(),
+            job: None,
+            wanted: false,
+            tried: false,
+            limit: None,
+            since: None,
+            text: String::new(),
+        }
+    }
+
+    fn high(&self) -> bool {
+        self.unit.priority == Priority::High
+    }
+}

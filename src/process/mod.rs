@@ -1,2 +1,16 @@
-//! The only code that forks, signals and reaps.
+//! The only code that forks, signals and reaps. Decides nothing: who lives and who dies is the manager's word.
 #![allow(unsafe_code)]
+
+mod child;
+pub mod environment;
+pub mod notify;
+pub mod reap;
+pub mod spawn;
+mod step;
+pub mod user;
+
+pub use notify::{Message, Receiver, ancestor_session};
+pub use reap::{kill_group, peek, release};
+pub use spawn::{Child, Executed, Plan, SpawnError, read_executed, spawn};
+pub use step::status_name;
+pub use user::{Ids, NoUser};

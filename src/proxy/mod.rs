@@ -1,1 +1,264 @@
-//! stub
+//! The forwarder's hands: sockets around [`crate::http`]. It decides nothing about a unit: it says what happened
+//! ([`Fact`]) and is told when a tenant's gate opens and closes.
+
+mod access;
+mod answer;
+mod buffer;
+mod client;
+mod conn;
+mod door;
+mod exchange;
+mod forward;
+mod gate;
+mod ids;
+mod listener;
+mod session;
+mod timers;
+mod tunnel;
+mod upstream;
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use slotmap::{SecondaryMap, SlotMap};
+
+use crate::config::Http;
+use crate::poller::{Readiness, Registry, Source, data};
+use crate::route::Table;
+use crate::unit::UnitId;
+
+use access::AccessLog;
+use client::Client;
+use conn::Conn;
+use door::Doors;
+use ids::Ids;
+pub use listener::Listener;
+use timers::{Owner, Timers};
+use upstream::Upstream;
+
+slotmap::new_key_type! {
+    /// A connection of the front door.
+    struct ClientKey;
+    /// A connection to a tenant.
+    struct ConnKey;
+}
+
+/// What happened, for whoever decides about units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// A request waits, or lies in the listener's queue, and the tenant is down.
+    Wanted(UnitId),
+    /// Nothing in flight, no WebSocket, nothing waiting for its `idle_stop`.
+    Idled(UnitId),
+    /// The first answer since the gate was opened.
+    Served(UnitId),
+    /// After a hold: no request is in flight any more.
+    Drained(UnitId),
+    /// After a probe: the port answers.
+    Reached(UnitId),
+}
+
+/// What a tenant has to do at the moment, for `status`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Requests that were sent to it.
+    pub in_flight: usize,
+    /// Requests that wait.
+    pub waiting: usize,
+    /// Open WebSockets.
+    pub tunnels: usize,
+}
+
+/// The forwarder.
+#[derive(Debug)]
+pub struct Proxy {
+    clients: SlotMap<ClientKey, Client>,
+    conns: SlotMap<ConnKey, Conn>,
+    upstreams: SecondaryMap<UnitId, Upstream>,
+    table: Table,
+    doors: Doors,
+    shared: Shared,
+}
+
+/// What every session needs, whoever it is.
+#[derive(Debug)]
+struct Shared {
+    registry: Registry,
+    timers: Timers,
+    pool: buffer::Pool,
+    /// One read goes here; what cannot be passed on at once is kept by its connection.
+    scratch: Vec<u8>,
+    /// The head that is being made.
+    head: Vec<u8>,
+    facts: VecDeque<Fact>,
+    /// Clients that have something to do in this turn.
+    pending: VecDeque<ClientKey>,
+    access: AccessLog,
+    ids: Ids,
+    limits: Http,
+    /// The time of this turn.
+    now: Instant,
+    /// The same on the wall, for Date and X-Request-Start.
+    wall: SystemTime,
+    draining: bool,
+    private: PathBuf,
+}
+
+/// Bytes of one read.
+const SCRATCH: usize = 64 * 1024;
+/// Reads and writes of one client before the others have their turn.
+const ROUNDS: usize = 16;
+
+impl Proxy {
+    /// A forwarder without tenants. `private`: a directory of ours beside the tenants' sockets.
+    pub fn new(registry: Registry, limits: Http, table: Table, access: bool, private: PathBuf) -> io::Result<Self> {
+        let now = Instant::now();
+        let shared = Shared {
+            registry,
+            timers: Timers::default(),
+            pool: buffer::Pool::default(),
+            scratch: vec![0; SCRATCH],
+            head: Vec::with_capacity(1024),
+            facts: VecDeque::new(),
+            pending: VecDeque::new(),
+            access: AccessLog::new(access),
+            ids: Ids::new()?,
+            limits,
+            now,
+            wall: SystemTime::now(),
+            draining: false,
+            private,
+        };
+        Ok(Self {
+            clients: SlotMap::with_key(),
+            conns: SlotMap::with_key(),
+            upstreams: SecondaryMap::new(),
+            table,
+            doors: Doors::default(),
+            shared,
+        })
+    }
+
+    /// Begins a turn.
+    pub fn turn(&mut self, now: Instant, wall: SystemTime) {
+        self.shared.now = now;
+        self.shared.wall = wall;
+    }
+
+    /// Something of ours is ready.
+    pub fn ready(&mut self, source: Source, edge: Readiness) {
+        match source {
+            Source::Door(key) => self.accept(key),
+            Source::Client(key) => self.client_ready(key.into(), edge),
+            Source::Upstream(key) => self.conn_ready(key.into(), edge),
+            Source::Listener(key) => self.listener_ready(key.into()),
+            Source::Signals
+            | Source::Notify
+            | Source::Control
+            | Source::Operator(_)
+            | Source::Stream(_)
+            | Source::Executed(_) => {}
+        }
+    }
+
+    fn client_ready(&mut self, key: ClientKey, edge: Readiness) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.wire.note(edge);
+            self.advance(key);
+        }
+    }
+
+    fn conn_ready(&mut self, key: ConnKey, edge: Readiness) {
+        let Some(conn) = self.conns.get_mut(key) else { return };
+        conn.wire.note(edge);
+        let (client, unit) = (conn.client, conn.unit);
+        if conn.connecting && !self.finish_connect(key) {
+            return;
+        }
+        match client {
+            Some(client) => self.advance(client),
+            // Nobody has asked: the tenant closes an idle connection, or talks out of turn.
+            None if edge.readable || edge.read_closed || edge.broken => self.drop_idle(key, unit),
+            None => {}
+        }
+    }
+
+    /// Clients that had more to do than their share, and those whose turn in the waiting room has come.
+    pub fn settle(&mut self) {
+        for _ in 0..self.shared.pending.len() {
+            if let Some(key) = self.shared.pending.pop_front() {
+                self.advance(key);
+            }
+        }
+    }
+
+    /// Somebody has more to do than this turn allowed.
+    pub fn has_pending(&self) -> bool {
+        !self.shared.pending.is_empty()
+    }
+
+    /// The next fact.
+    pub fn fact(&mut self) -> Option<Fact> {
+        self.shared.facts.pop_front()
+    }
+
+    /// Access lines of this turn, with the tenant they belong to.
+    pub fn access(&self) -> impl Iterator<Item = (Option<UnitId>, &str)> {
+        self.shared.access.lines()
+    }
+
+    /// The access lines have been written.
+    pub fn clear_access(&mut self) {
+        self.shared.access.clear();
+    }
+
+    /// After a panic that was contained: memory that was lent is made anew, and everybody is looked at again, since the
+    /// edges of that turn are lost.
+    pub fn recover(&mut self) {
+        self.shared.scratch.resize(SCRATCH, 0);
+        self.conns.values_mut().for_each(|conn| conn.wire.suspect());
+        self.clients.values_mut().for_each(|client| client.wire.suspect());
+        self.shared.pending.extend(self.clients.keys());
+    }
+
+    /// When to call [`Proxy::elapse`].
+    pub fn deadline(&self) -> Option<Instant> {
+        self.shared.timers.next()
+    }
+
+    /// Deadlines that are over.
+    pub fn elapse(&mut self) {
+        let now = self.shared.now;
+        while let Some((entry, owner)) = self.shared.timers.pop(now) {
+            match owner {
+                Owner::Client(key) => self.client_due(key, entry),
+                Owner::Idle(unit) => self.idle_due(unit, entry),
+                Owner::Probe(unit) => self.probe_due(unit, entry),
+                Owner::Accept => self.accept_due(entry),
+            }
+        }
+    }
+
+    /// What a tenant has to do at the moment.
+    pub fn load(&self, unit: UnitId) -> Load {
+        self.upstreams.get(unit).map_or(Load::default(), |upstream| Load {
+            in_flight: upstream.busy,
+            waiting: upstream.waiting.len(),
+            tunnels: upstream.tunnels,
+        })
+    }
+
+    /// Watches a client's deadline.
+    fn set_alarm(&mut self, key: ClientKey, after: Duration) {
+        if let Some(client) = self.clients.get_mut(key) {
+            self.shared.timers.set(&mut client.alarm, self.shared.now + after, Owner::Client(key));
+        }
+    }
+}
+
+/// The key of a client as a source of events.
+fn client_source(key: ClientKey) -> Source {
+    Source::Client(data(key))
+}

@@ -1,1 +1,155 @@
-//! stub
+//! A pure decision: request head → who answers it. Never a socket, never a file.
+
+use std::collections::HashMap;
+
+use crate::unit::{Route, UnitId};
+
+/// Who answers a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// tenantd itself: the health check.
+    Health,
+    /// This tenant.
+    Tenant(UnitId),
+    /// Nobody: 404.
+    NotFound,
+}
+
+/// The routes of all tenants. The one with the host wins over one without, then the longest path prefix.
+#[derive(Debug, Default)]
+pub struct Table {
+    health: String,
+    hosts: HashMap<String, Prefixes>,
+    anywhere: Prefixes,
+}
+
+/// Path prefixes of one host.
+#[derive(Debug, Default)]
+struct Prefixes {
+    tenants: HashMap<String, UnitId>,
+    longest: usize,
+}
+
+impl Table {
+    /// An empty table that answers `health` itself.
+    pub fn new(health: &str) -> Self {
+        Self { health: health.to_owned(), ..Self::default() }
+    }
+
+    /// Adds a tenant's route.
+    pub fn insert(&mut self, route: &Route, unit: UnitId) {
+        let prefixes = match &route.host {
+            Some(host) => self.hosts.entry(host.clone()).or_default(),
+            None => &mut self.anywhere,
+        };
+        prefixes.longest = prefixes.longest.max(route.path.len());
+        prefixes.tenants.insert(route.path.clone(), unit);
+    }
+
+    /// Who answers a request for this host (as sent, a port is ignored) and target (origin-form).
+    pub fn decide(&self, host: &str, target: &str) -> Decision {
+        let path = target.split_once('?').map_or(target, |(path, _)| path);
+        if path == self.health {
+            return Decision::Health;
+        }
+        let by_host = if self.hosts.is_empty() { None } else { self.host(host).and_then(|p| p.find(path)) };
+        by_host.or_else(|| self.anywhere.find(path)).map_or(Decision::NotFound, Decision::Tenant)
+    }
+
+    fn host(&self, host: &str) -> Option<&Prefixes> {
+        let name = without_port(host);
+        let name = name.strip_suffix('.').unwrap_or(name);
+        match name.bytes().any(|b| b.is_ascii_uppercase()) {
+            true => self.hosts.get(&name.to_ascii_lowercase()),
+            false => self.hosts.get(name),
+        }
+    }
+}
+
+impl Prefixes {
+    /// The longest prefix of whole segments.
+    fn find(&self, path: &str) -> Option<UnitId> {
+        let end = path.len().min(self.longest + 1);
+        let bytes = path.as_bytes();
+        (0..=end)
+            .rev()
+            .filter(|&at| at == path.len() || bytes[at] == b'/')
+            .find_map(|at| self.tenants.get(path.get(..at)?).copied())
+    }
+}
+
+/// `example.com:3000` → `example.com`; `[::1]:80` → `[::1]`.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slotmap::SlotMap;
+    use std::time::Duration;
+
+    fn table() -> (Table, Vec<UnitId>) {
+        let mut keys: SlotMap<UnitId, ()> = SlotMap::with_key();
+        let routes = [
+            (None, "/showcase/2025/boston"),
+            (None, "/showcase"),
+            (Some("nyc.example.com"), ""),
+            (Some("nyc.example.com"), "/admin"),
+            (Some("[::1]"), "/six"),
+        ];
+        let mut table = Table::new("/up");
+        let ids = routes.map(|(host, path)| {
+            let id = keys.insert(());
+            let route = Route {
+                host: host.map(str::to_owned),
+                path: path.to_owned(),
+                connections: 5,
+                wait: Duration::from_secs(25),
+                queue: 512,
+            };
+            table.insert(&route, id);
+            id
+        });
+        (table, ids.to_vec())
+    }
+
+    #[test]
+    fn the_longest_prefix_of_whole_segments_wins() {
+        let (table, ids) = table();
+        let cases = [
+            ("x", "/showcase/2025/boston", Some(0)),
+            ("x", "/showcase/2025/boston/", Some(0)),
+            ("x", "/showcase/2025/boston/heats/1?a=/b", Some(0)),
+            ("x", "/showcase/2025/boston?x", Some(0)),
+            ("x", "/showcase/2025/bostonian", Some(1)),
+            ("x", "/showcase/2025", Some(1)),
+            ("x", "/showcase?", Some(1)),
+            ("x", "/showcases", None),
+            ("x", "/", None),
+            ("x", "*", None),
+            ("nyc.example.com", "/", Some(2)),
+            ("NYC.Example.com:3000", "/any", Some(2)),
+            ("nyc.example.com.", "*", None),
+            ("nyc.example.com", "/admin/x", Some(3)),
+            ("nyc.example.com", "/showcase/2025/boston", Some(2)),
+            ("[::1]:80", "/six/x", Some(4)),
+            ("[::1]", "/seven", None),
+        ];
+        for (host, target, tenant) in cases {
+            let expected = tenant.map_or(Decision::NotFound, |n: usize| Decision::Tenant(ids[n]));
+            assert_eq!(table.decide(host, target), expected, "{host} {target}");
+        }
+    }
+
+    #[test]
+    fn the_health_path_is_exact_and_comes_first() {
+        let (table, ids) = table();
+        assert_eq!(table.decide("nyc.example.com", "/up"), Decision::Health);
+        assert_eq!(table.decide("", "/up?x=1"), Decision::Health);
+        assert_eq!(table.decide("nyc.example.com", "/up/x"), Decision::Tenant(ids[2]));
+    }
+}

@@ -1,15 +1,40 @@
 //! Units as values: what a unit file says once it is merged, expanded and checked. Never touches a process.
 
+mod check;
+mod circle;
+mod command;
+mod diagnostic;
+pub(crate) mod directory;
+mod duration;
+mod header;
+pub(crate) mod layers;
+pub(crate) mod load;
 mod name;
+mod nearest;
+mod puma;
+pub(crate) mod report;
+pub(crate) mod route;
+pub(crate) mod section;
 mod service;
 mod socket;
+pub(crate) mod source;
+mod specifier;
+mod template;
+pub(crate) mod together;
+pub(crate) mod value;
+mod words;
 
+pub use diagnostic::{Diagnostic, Level};
+pub use header::Header;
 pub use name::{BadName, Name};
+pub use route::Route;
+pub use section::{KeyDoc, SectionDoc};
 pub use service::{Restart, Service, ServiceType};
 pub use socket::{Listen, Pass, Socket};
+pub use template::SECTIONS;
+pub use words::{quote, split_words};
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 slotmap::new_key_type! {
     /// A loaded unit. Generational: the key of an unloaded unit finds nothing.
@@ -58,19 +83,4 @@ pub enum Priority {
 pub enum Target {
     /// Started when tenantd starts.
     Boot,
-}
-
-/// `[route]`: which requests a tenant answers, and how many at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// Host name in lower case without port; `None` matches every host.
-    pub host: Option<String>,
-    /// Path prefix without trailing slash (`/showcase/2025/boston`); empty is the whole host. Matches whole segments.
-    pub path: String,
-    /// Most requests sent to the tenant at once; default 5 (Puma's threads). The others wait in order.
-    pub connections: usize,
-    /// Longest wait for the tenant, boot included; default 25 s (below kamal-proxy's 30 s).
-    pub wait: Duration,
-    /// Most requests that wait; default 512. Beyond it 503 with Retry-After.
-    pub queue: usize,
 }

@@ -1,1 +1,34 @@
-//! The integration tests, one binary: real tenantd, real processes.
+//! The integration tests, one binary: the real tenantd, real processes, mostly as PID 1 of a namespace of its own.
+//! No sleeps: a condition with a deadline ([`harness::eventually`]).
+
+#![allow(missing_docs)]
+
+mod client;
+mod given;
+mod harness;
+mod log;
+mod procfs;
+mod random;
+mod setup;
+mod web;
+mod websocket;
+
+mod activation;
+mod architecture;
+mod config_broken;
+mod config_cli;
+mod control;
+mod forward;
+mod forward_bad;
+mod forward_stream;
+mod idle;
+mod init;
+mod init_signals;
+mod journal;
+mod loss;
+mod many;
+mod notify;
+mod origin_itself;
+mod process;
+mod rails;
+mod reap;

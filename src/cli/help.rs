@@ -1,0 +1,73 @@
+//! `tenantd --help`, `tenantd help VERB`, `tenantd --version`.
+
+use std::process::ExitCode;
+
+/// Verb, its arguments, one line, and what more there is to say.
+const VERBS: [(&str, &str, &str, &str); 8] = [
+    (
+        "run",
+        "",
+        "be the init (the default)",
+        "Runs as PID 1 of a container, or as an ordinary process. SIGTERM or SIGINT stops everything in order;\na second one stops at once. Exit code 0 after a stop that was asked for, 78 for a wrong configuration,\n71 where the system refuses something.",
+    ),
+    (
+        "check",
+        "",
+        "check the whole configuration",
+        "Prints every mistake with file, line and column. Needs no privilege and touches nothing: fit for docker build.\nExit code 0 or 78.",
+    ),
+    ("list", "", "all units with their state", "Exit code 0."),
+    (
+        "status",
+        "[UNIT]",
+        "the daemon, or one unit with its last lines",
+        "Exit code 0 if the unit is active, 3 if it is not, 4 if there is no such unit.",
+    ),
+    (
+        "is-active",
+        "UNIT",
+        "the state of a unit in one word",
+        "Exit code 0 if it is active, 3 if it is not, 4 if there is no such unit.",
+    ),
+    (
+        "start",
+        "UNIT…",
+        "start units, and wait until they are active",
+        "Exit code 0, or 1 if one failed, 4 if there is no such unit.",
+    ),
+    ("stop", "UNIT…", "stop units; the next request starts a tenant again", "Exit code 0, or 1, 4 as for start."),
+    ("restart", "UNIT…", "stop and start units; their requests wait meanwhile", "Exit code 0, or 1, 4 as for start."),
+];
+
+/// It is a verb of ours.
+pub(super) fn is_verb(word: &str) -> bool {
+    VERBS.iter().any(|(verb, ..)| *verb == word) || ["help", "version"].contains(&word)
+}
+
+/// Prints help, on a verb or on all.
+pub(super) fn print(verb: Option<&str>) -> ExitCode {
+    match verb.and_then(|word| VERBS.iter().find(|(verb, ..)| *verb == word)) {
+        Some((verb, arguments, line, more)) => println!("tenantd {verb} {arguments}\n\n{line}\n\n{more}"),
+        None => print_all(),
+    }
+    ExitCode::SUCCESS
+}
+
+fn print_all() {
+    println!("tenantd: a systemd-style init for containers that starts a tenant at its first request\n");
+    println!("usage: tenantd [--config DIR] [--json] [VERB] [UNIT…]\n");
+    for (verb, arguments, line, _) in VERBS {
+        println!("  {:<18} {line}", format!("{verb} {arguments}"));
+    }
+    println!("\n  -c, --config DIR   configuration directory (else TENANTD_CONFIG, else /etc/tenantd)");
+    println!("      --json         print JSON (check, list, status, start, stop, restart)");
+    println!("  -h, --help         this text; tenantd help VERB says more");
+    println!("  -V, --version      the version\n");
+    println!("TENANTD_LOG sets what tenantd says of itself: error, warn, info (default), debug.");
+}
+
+/// Prints the version.
+pub(super) fn version() -> ExitCode {
+    println!("tenantd {}", env!("CARGO_PKG_VERSION"));
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,42 @@
+//! `tenantd run`: be the init.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::{CONFIG, OSERR, own};
+use crate::boot;
+use crate::config;
+use crate::init::Init;
+
+/// Runs until told to stop. Everything that is wrong before the first unit ends at once, with a reason on stderr: in a
+/// container that is what `docker logs` shows of a failed deploy.
+pub(super) fn run(directory: &Path) -> ExitCode {
+    let inherited = boot::prepare();
+    let loaded = match config::load(directory, &own) {
+        Ok(loaded) => loaded,
+        Err(mistakes) => {
+            mistakes.iter().for_each(|mistake| eprintln!("tenantd: {mistake}"));
+            eprintln!("tenantd: the configuration in {} cannot be used; nothing was started", directory.display());
+            return ExitCode::from(CONFIG);
+        }
+    };
+    let output = match stdout() {
+        Ok(output) => output,
+        Err(error) => return fail(&format!("cannot use stdout: {error}")),
+    };
+    match Init::new(loaded, inherited, output) {
+        Ok(init) => ExitCode::from(init.run()),
+        Err(fatal) => fail(&fatal.to_string()),
+    }
+}
+
+fn stdout() -> io::Result<OwnedFd> {
+    io::stdout().as_fd().try_clone_to_owned()
+}
+
+fn fail(reason: &str) -> ExitCode {
+    eprintln!("tenantd: {reason}");
+    ExitCode::from(OSERR)
+}

@@ -1,0 +1,114 @@
+//! Answers of the daemon as text for people. Colours only on a terminal.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use crate::control::{SystemStatus, UnitStatus};
+
+/// `tenantd list`.
+pub(super) fn list(units: &[UnitStatus]) -> String {
+    let width = units.iter().map(|unit| unit.name.len()).max().unwrap_or(0).max(4);
+    let mut text =
+        format!("  {:<width$}  {:<12} {:<13} {:>7}  {:>8}  DESCRIPTION\n", "UNIT", "ACTIVE", "SUB", "PID", "REQUESTS");
+    for unit in units {
+        let pid = unit.pid.map_or("-".to_owned(), |pid| pid.to_string());
+        let requests = unit.requests.in_flight + unit.requests.waiting + unit.requests.tunnels;
+        let (dot, name) = (dot(&unit.active), &unit.name);
+        let (active, sub, description) = (&unit.active, &unit.sub, &unit.description);
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{dot} {name:<width$}  {active:<12} {sub:<13} {pid:>7}  {requests:>8}  {description}");
+    }
+    let _ = writeln!(text, "\n{} units", units.len());
+    text
+}
+
+/// `tenantd status`.
+pub(super) fn system(system: &SystemStatus) -> String {
+    let mut text = format!("{} tenantd {}\n", dot("active"), system.version);
+    let mut row = |key: &str, value: &str| text.push_str(&format!("{key:>11}: {value}\n"));
+    row("State", &system.state);
+    row("PID", &system.pid.to_string());
+    row("Up", &span(system.up_ms));
+    row("Listening", &system.listen.join(", "));
+    row("Units", &format!("{} ({} active, {} failed)", system.units, system.active, system.failed));
+    system.notes.iter().for_each(|note| row("Lowered", note));
+    text
+}
+
+/// `tenantd status UNIT`.
+pub(super) fn unit(unit: &UnitStatus) -> String {
+    let mut text = format!("{} {}", dot(&unit.active), unit.name);
+    if !unit.description.is_empty() {
+        let _ = write!(text, " - {}", unit.description);
+    }
+    text.push('\n');
+    let mut row = |key: &str, value: &str| text.push_str(&format!("{key:>11}: {value}\n"));
+    row("Loaded", &unit.source);
+    let since = unit.since_ms.map_or(String::new(), |since| format!(" since {} ago", span(since)));
+    row("Active", &format!("{} ({}){since}", unit.active, unit.sub));
+    if unit.result != "success" {
+        row("Result", &format!("{}, {} in a row", unit.result, unit.failures));
+    }
+    if let Some(retry) = unit.retry_ms {
+        row("Next try", &format!("in {}", span(retry)));
+    }
+    if let Some(pid) = unit.pid {
+        row("Main PID", &pid.to_string());
+    }
+    if let Some(boot) = unit.boot_ms {
+        row("Boot", &format!("{} ({} starts)", span(boot), unit.starts));
+    }
+    if !unit.status.is_empty() {
+        row("Status", &format!("\"{}\"", unit.status));
+    }
+    let requests = unit.requests;
+    row(
+        "Requests",
+        &format!("{} in flight, {} waiting, {} WebSockets", requests.in_flight, requests.waiting, requests.tunnels),
+    );
+    if !unit.tail.is_empty() {
+        text.push('\n');
+        unit.tail.iter().for_each(|line| text.extend([line, "\n"]));
+    }
+    text
+}
+
+/// systemctl's dot, coloured on a terminal.
+fn dot(active: &str) -> &'static str {
+    let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    match (active, colours) {
+        ("active", true) => "\x1b[32m●\x1b[0m",
+        ("failed", true) => "\x1b[31m●\x1b[0m",
+        ("activating" | "deactivating", true) => "\x1b[33m●\x1b[0m",
+        ("inactive", _) => "○",
+        ("failed", false) => "×",
+        _ => "●",
+    }
+}
+
+/// `1234` → `1.2s`.
+fn span(ms: u64) -> String {
+    let span = Duration::from_millis(ms);
+    match span.as_secs() {
+        0 => format!("{ms}ms"),
+        1..60 => format!("{:.1}s", span.as_secs_f64()),
+        seconds @ 60..3600 => format!("{}m{}s", seconds / 60, seconds % 60),
+        seconds @ 3600..86400 => format!("{}h{}m", seconds / 3600, seconds / 60 % 60),
+        seconds => format!("{}d{}h", seconds / 86400, seconds / 3600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_short() {
+        let cases =
+            [(5, "5ms"), (1_234, "1.2s"), (61_000, "1m1s"), (3_660_000, "1h1m"), (90_000_000, "1d1h"), (0, "0ms")];
+        for (ms, text) in cases {
+            assert_eq!(span(ms), text);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What tenantd.toml and the units must not say together.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::Config;
+use crate::unit::layers::Layers;
+use crate::unit::load::Draft;
+use crate::unit::report::{Place, Report};
+use crate::unit::{Listen, Priority};
+
+/// Names in the runtime directory that are tenantd's own.
+const OWN_SOCKETS: [&str; 2] = ["control.sock", "notify.sock"];
+
+/// Checks the daemon's configuration against all units.
+pub(super) fn together(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>], report: &mut Report) {
+    for draft in drafts.iter().filter(|draft| draft.sound) {
+        health(config, draft, report);
+        socket(config, draft, report);
+    }
+    budget(config, daemon, drafts, report);
+}
+
+/// The health check would hide a tenant of the same path.
+fn health(config: &Config, Draft { unit, layers, .. }: &Draft<'_>, report: &mut Report) {
+    if unit.route.as_ref().is_some_and(|route| route.path == config.health.path) {
+        let path = &config.health.path;
+        let message =
+            format!("[route] path: \"{path}\" is the health check; change it, or [health] path in tenantd.toml");
+        report.error(layers.place("route", "path"), message);
+    }
+}
+
+fn socket(config: &Config, Draft { unit, layers, .. }: &Draft<'_>, report: &mut Report) {
+    let taken =
+        match unit.socket.as_ref().map(|socket| &socket.listen) {
+            Some(Listen::Unix(path)) => own_socket(&config.runtime_directory, path),
+            Some(Listen::Tcp(address)) if address.port() != 0 => config.http.listen.iter().any(|front| {
+                front.port() == address.port() && (front.ip().is_unspecified() || front.ip() == address.ip())
+            }),
+            _ => false,
+        };
+    if taken {
+        let place = layers.place("socket", "listen");
+        report.error(place, "[socket] listen: tenantd itself listens there; choose another address");
+    }
+}
+
+fn own_socket(runtime: &Path, path: &Path) -> bool {
+    path.strip_prefix(runtime).is_ok_and(|rest| OWN_SOCKETS.iter().any(|own| rest == Path::new(own)))
+}
+
+/// Normal units stop first, side by side, then the high ones: does the budget hold both? Silent about mere defaults.
+fn budget(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>], report: &mut Report) {
+    let longest = |priority: Priority| {
+        let stops = drafts.iter().filter(|draft| draft.unit.priority == priority);
+        stops.max_by_key(|draft| draft.unit.service.timeout_stop)
+    };
+    let (normal, high) = (longest(Priority::Normal), longest(Priority::High));
+    let stop = |draft: Option<&Draft<'_>>| draft.map_or(Duration::ZERO, |draft| draft.unit.service.timeout_stop);
+    let written = |draft: &&Draft<'_>| draft.layers.node("service", "timeout_stop").is_some();
+    let place = |draft: &Draft<'_>| draft.layers.place("service", "timeout_stop");
+    let own = daemon.node("shutdown", "budget").map(|node| node.place);
+    let place: Option<Place> = [normal, high].into_iter().flatten().find(written).map(place).or(own);
+    let (sum, most) = (stop(normal).saturating_add(stop(high)), config.shutdown.budget);
+    if let Some(place) = place.filter(|_| sum > most) {
+        let message = format!(
+            "stopping may take {sum:?}: {:?} for normal units, then {:?} for high ones; [shutdown] budget is {most:?}: \
+             raise it (and the container's stop timeout above it), or lower timeout_stop",
+            stop(normal),
+            stop(high)
+        );
+        report.warning(place, message);
+    }
+}

@@ -1,0 +1,167 @@
+//! The words of the control socket. Pure.
+
+use serde::{Deserialize, Serialize};
+
+/// Longest question in bytes.
+pub(super) const MAX_REQUEST: usize = 4096;
+
+/// A question: `{"verb":"status","unit":"showcase@2025-boston"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Request {
+    /// All units.
+    List,
+    /// The daemon itself.
+    System,
+    /// One unit, with its last lines.
+    Status {
+        /// Its name.
+        unit: String,
+    },
+    /// Make it active; answered when it is, or has failed.
+    Start {
+        /// Its name.
+        unit: String,
+    },
+    /// Make it inactive; the next request starts it again.
+    Stop {
+        /// Its name.
+        unit: String,
+    },
+    /// Stop it, if it is up, and start it. Its requests wait meanwhile.
+    Restart {
+        /// Its name.
+        unit: String,
+    },
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// To `list`.
+    Units {
+        /// In the order of their names.
+        units: Vec<UnitStatus>,
+    },
+    /// To `status`.
+    Unit {
+        /// The unit.
+        unit: Box<UnitStatus>,
+    },
+    /// To `system`.
+    System {
+        /// The daemon.
+        system: SystemStatus,
+    },
+    /// A job has ended.
+    Job {
+        /// `done`, `failed`, `dependency`, `canceled`.
+        result: String,
+        /// What failed, for people; empty when done.
+        detail: String,
+    },
+    /// No unit has this name.
+    NoSuchUnit {
+        /// The name asked for.
+        unit: String,
+    },
+    /// The question is not understood.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A unit, as `list` and `status` show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitStatus {
+    /// Full name.
+    pub name: String,
+    /// One line for people.
+    pub description: String,
+    /// `high` or `normal`.
+    pub priority: String,
+    /// The file that defines it.
+    pub source: String,
+    /// ActiveState.
+    pub active: String,
+    /// SubState.
+    pub sub: String,
+    /// Result of the last run: `success`, `exit-code, status=203/EXEC`.
+    pub result: String,
+    /// The main process.
+    pub pid: Option<u32>,
+    /// STATUS= of the process.
+    pub status: String,
+    /// Starts since tenantd started.
+    pub starts: u64,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Milliseconds since it entered this state.
+    pub since_ms: Option<u64>,
+    /// Milliseconds of the last start.
+    pub boot_ms: Option<u64>,
+    /// Milliseconds until it will be tried again.
+    pub retry_ms: Option<u64>,
+    /// Its requests.
+    pub requests: Requests,
+    /// Its last lines; only in `status`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tail: Vec<String>,
+}
+
+/// A tenant's requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Requests {
+    /// Sent to it.
+    pub in_flight: usize,
+    /// Waiting for it.
+    pub waiting: usize,
+    /// Open WebSockets.
+    pub tunnels: usize,
+}
+
+/// The daemon, as `status` without a unit shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemStatus {
+    /// Version of tenantd.
+    pub version: String,
+    /// Its pid.
+    pub pid: u32,
+    /// Milliseconds since its start.
+    pub up_ms: u64,
+    /// `running` or `stopping`.
+    pub state: String,
+    /// Addresses of the front door.
+    pub listen: Vec<String>,
+    /// Units.
+    pub units: usize,
+    /// Units that are active.
+    pub active: usize,
+    /// Units that failed.
+    pub failed: usize,
+    /// Features that a missing privilege lowered.
+    pub notes: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_one_line_of_json() {
+        let cases = [
+            (r#"{"verb":"list"}"#, Request::List),
+            (r#"{"verb":"restart","unit":"a@b"}"#, Request::Restart { unit: "a@b".to_owned() }),
+        ];
+        for (text, request) in cases {
+            assert_eq!(serde_json::from_str::<Request>(text).unwrap(), request);
+            assert_eq!(serde_json::to_string(&request).unwrap(), text);
+        }
+        for bad in ["", "{}", "list", r#"{"verb":"status"}"#, r#"{"verb":"rm","unit":"x"}"#, r#"{"verb":"list","x":1}"#]
+        {
+            assert!(serde_json::from_str::<Request>(bad).is_err(), "{bad}");
+        }
+    }
+}

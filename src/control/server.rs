@@ -1,0 +1,158 @@
+//! The daemon's side of the control socket. Never waits for an operator: a slow one keeps its answer in memory.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use slotmap::{KeyData, SlotMap};
+
+use super::message::{Answer, MAX_REQUEST, Request};
+use crate::poller::{Readiness, Registry, Source, data};
+use crate::wire::{Read, Wire, Write};
+
+/// Most operators at once; one more is turned away.
+const MAX_OPERATORS: usize = 64;
+
+slotmap::new_key_type! {
+    /// A connection of the control socket.
+    pub struct OperatorKey;
+}
+
+/// The control socket and its connections.
+#[derive(Debug)]
+pub struct Server {
+    listener: OwnedFd,
+    path: PathBuf,
+    registry: Registry,
+    operators: SlotMap<OperatorKey, Operator>,
+}
+
+#[derive(Debug)]
+struct Operator {
+    wire: Wire,
+    question: Vec<u8>,
+    /// The question is complete, whatever it is.
+    asked: bool,
+    /// What is left of the answer.
+    answer: Option<Vec<u8>>,
+}
+
+impl Server {
+    /// Binds the socket, mode 0600. An error if another tenantd answers there.
+    pub fn bind(path: &Path, registry: Registry) -> io::Result<Self> {
+        let address = SocketAddrUnix::new(path)?;
+        let socket = || {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        };
+        if rustix::net::connect(&socket()?, &address).is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another tenantd runs here; stop it first"));
+        }
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = socket()?;
+        // Nobody else can connect between bind and chmod: nothing listens before.
+        rustix::net::bind(&listener, &address)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        rustix::net::listen(&listener, MAX_OPERATORS as i32)?;
+        registry.add_reader(listener.as_fd(), Source::Control)?;
+        Ok(Self { listener, path: path.to_owned(), registry, operators: SlotMap::with_key() })
+    }
+
+    /// Accepts operators.
+    pub fn accept(&mut self) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        while let Ok(fd) = rustix::net::accept_with(&self.listener, flags) {
+            if self.operators.len() >= MAX_OPERATORS {
+                log::warn!("control socket: more than {MAX_OPERATORS} operators at once; one was turned away");
+                continue;
+            }
+            let operator = Operator { wire: Wire::new(fd), question: Vec::new(), asked: false, answer: None };
+            let key = self.operators.insert(operator);
+            if self.registry.add_socket(self.operators[key].wire.fd(), Source::Operator(data(key))).is_err() {
+                self.operators.remove(key);
+            }
+        }
+    }
+
+    /// An operator is ready: its question, once it is complete.
+    pub fn ready(&mut self, key: KeyData, edge: Readiness) -> Option<(OperatorKey, Request)> {
+        let key = OperatorKey::from(key);
+        let operator = self.operators.get_mut(key)?;
+        operator.wire.note(edge);
+        if operator.answer.is_some() {
+            self.write(key);
+            return None;
+        }
+        let ended = operator.read();
+        if operator.asked {
+            return None;
+        }
+        let Some(end) = memchr::memchr(b'\n', &operator.question) else {
+            if operator.question.len() > MAX_REQUEST {
+                self.answer(key, &Answer::Refused { reason: format!("more than {MAX_REQUEST} bytes") });
+            } else if ended {
+                self.operators.remove(key);
+            }
+            return None;
+        };
+        operator.asked = true;
+        match serde_json::from_slice(&operator.question[..end]) {
+            Ok(request) => Some((key, request)),
+            Err(error) => {
+                self.answer(key, &Answer::Refused { reason: format!("the question is not understood: {error}") });
+                None
+            }
+        }
+    }
+
+    /// Answers an operator who may have left.
+    pub fn answer(&mut self, key: OperatorKey, answer: &Answer) {
+        let Some(operator) = self.operators.get_mut(key) else { return };
+        // Our own types always serialise; an empty line would say that it was not so.
+        let mut line = serde_json::to_vec(answer).unwrap_or_default();
+        line.push(b'\n');
+        operator.asked = true;
+        operator.answer = Some(line);
+        self.write(key);
+    }
+
+    /// Writes what an operator takes. All written, or nobody there: the connection is closed.
+    fn write(&mut self, key: OperatorKey) {
+        let Some(operator) = self.operators.get_mut(key) else { return };
+        let Some(answer) = &mut operator.answer else { return };
+        while !answer.is_empty() {
+            match operator.wire.write(answer, &[]) {
+                Write::Some(count) => drop(answer.drain(..count)),
+                Write::Blocked => return,
+                Write::Broken => break,
+            }
+        }
+        self.operators.remove(key);
+    }
+}
+
+impl Operator {
+    /// Reads what is there, and not more than a question can have. True at the end.
+    fn read(&mut self) -> bool {
+        let mut bytes = [0; 1024];
+        while self.question.len() <= MAX_REQUEST {
+            match self.wire.read(&mut bytes) {
+                Read::Some(count) => self.question.extend_from_slice(&bytes[..count]),
+                Read::Blocked => return false,
+                Read::End | Read::Reset => return true,
+            }
+        }
+        false
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,86 @@
+//! What a field is to a proxy, by its name alone.
+
+/// The part a field plays on its way through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// End-to-end: forwarded as sent.
+    Plain,
+    /// End-to-end, and Connection cannot take it away: Cookie, Authorization, X-Request-*.
+    Protected,
+    /// Ends at this hop (RFC 9110 §7.6.1); `Proxy` too (httpoxy).
+    Hop,
+    /// Content-Length: made anew from what was understood.
+    Length,
+    /// Transfer-Encoding: made anew.
+    Coding,
+    /// Host: made anew.
+    Host,
+    /// Expect: made anew.
+    Expect,
+    /// TE: only `trailers` passes.
+    Te,
+    /// X-Forwarded-For.
+    ForwardedFor,
+    /// X-Forwarded-Proto.
+    ForwardedProto,
+    /// X-Forwarded-Host.
+    ForwardedHost,
+    /// Other words of proxies: X-Forwarded-*, Forwarded, Client-IP (Rails believes it).
+    Forwarded,
+    /// X-Real-IP.
+    RealIp,
+    /// X-Request-Id.
+    RequestId,
+    /// X-Request-Start.
+    RequestStart,
+    /// Orders to a file-serving proxy: X-Sendfile-Type, X-Accel-Mapping, X-Accel-Redirect.
+    Accel,
+}
+
+impl Kind {
+    /// Classifies a field name, in any case.
+    pub fn of(name: &[u8]) -> Kind {
+        let known: &[(&str, Kind)] = match name.len() {
+            2 => &[("te", Kind::Te)],
+            4 => &[("host", Kind::Host)],
+            5 => &[("proxy", Kind::Hop)],
+            6 => &[("cookie", Kind::Protected), ("expect", Kind::Expect)],
+            7 => &[("upgrade", Kind::Hop)],
+            9 => &[("x-real-ip", Kind::RealIp), ("forwarded", Kind::Forwarded), ("client-ip", Kind::Forwarded)],
+            10 => &[("connection", Kind::Hop), ("keep-alive", Kind::Hop)],
+            12 => &[("x-request-id", Kind::RequestId)],
+            13 => &[("authorization", Kind::Protected)],
+            14 => &[("content-length", Kind::Length), ("http2-settings", Kind::Hop)],
+            15 => &[
+                ("x-forwarded-for", Kind::ForwardedFor),
+                ("x-request-start", Kind::RequestStart),
+                ("x-sendfile-type", Kind::Accel),
+                ("x-accel-mapping", Kind::Accel),
+            ],
+            16 => &[
+                ("x-forwarded-host", Kind::ForwardedHost),
+                ("x-accel-redirect", Kind::Accel),
+                ("proxy-connection", Kind::Hop),
+            ],
+            17 => &[("x-forwarded-proto", Kind::ForwardedProto), ("transfer-encoding", Kind::Coding)],
+            18 => &[("proxy-authenticate", Kind::Hop)],
+            19 => &[("proxy-authorization", Kind::Hop)],
+            _ => &[],
+        };
+        match known.iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes())) {
+            Some((_, kind)) => *kind,
+            None if has_prefix(name, b"x-forwarded-") => Kind::Forwarded,
+            None if has_prefix(name, b"x-request-") => Kind::Protected,
+            None => Kind::Plain,
+        }
+    }
+
+    /// May a trailer have this name? Never one that frames, routes, authenticates or names a peer (RFC 9110 §6.5.1).
+    pub fn allowed_in_trailers(self) -> bool {
+        self == Kind::Plain
+    }
+}
+
+fn has_prefix(name: &[u8], prefix: &[u8]) -> bool {
+    name.len() > prefix.len() && name[..prefix.len()].eq_ignore_ascii_case(prefix)
+}

@@ -1,0 +1,292 @@
+//! Our own answers, complete with their body: health, refusals, waiting and failing tenants. No clock here.
+
+use std::io::Write;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::framing::Version;
+use super::put::{put, put_connection, put_decimal, put_field};
+
+/// An answer of ours.
+#[derive(Debug, Clone, Copy)]
+pub struct Reply<'a> {
+    /// 200 … 599.
+    pub status: u16,
+    /// Version of the request.
+    pub version: Version,
+    /// The connection is kept.
+    pub keep_alive: bool,
+    /// The request was a HEAD: the head says what a GET would get, no body follows.
+    pub head_only: bool,
+    /// Unix seconds, for Date.
+    pub now: u64,
+    /// Retry-After in seconds (503, 429).
+    pub retry_after: Option<u32>,
+    /// Allow (405): `GET, HEAD`.
+    pub allow: Option<&'a str>,
+    /// Returned as X-Request-Id; empty: not sent.
+    pub request_id: &'a str,
+    /// The body.
+    pub content: Content<'a>,
+}
+
+/// The body of an answer of ours.
+#[derive(Debug, Clone, Copy)]
+pub enum Content<'a> {
+    /// As it is.
+    As {
+        /// Content-Type: `text/plain; charset=utf-8`.
+        content_type: &'a str,
+        /// The body.
+        body: &'a str,
+    },
+    /// A page about the status, in the format that the client likes best.
+    Page {
+        /// One sentence for people, without markup: `the tenant did not start in time`.
+        detail: &'a str,
+        /// The request's Accept field.
+        accept: Option<&'a [u8]>,
+    },
+}
+
+/// Appends the whole answer.
+pub fn reply(out: &mut Vec<u8>, r: &Reply) {
+    match r.content {
+        Content::As { content_type, body } => put_reply(out, r, content_type, body),
+        Content::Page { detail, accept } => {
+            let format = Format::of(accept);
+            put_reply(out, r, format.content_type(), &format.page(r, detail));
+        }
+    }
+}
+
+/// The client prefers a page for people to a line of text.
+pub fn wants_html(accept: Option<&[u8]>) -> bool {
+    Format::of(accept) == Format::Html
+}
+
+/// The reason phrase of a status (RFC 9110 §15, RFC 6585); empty for one that we do not know.
+pub fn reason_phrase(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        204 => "No Content",
+        206 => "Partial Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &str) {
+    out.reserve(body.len() + 512);
+    out.extend_from_slice(b"HTTP/1.1 ");
+    put_decimal(out, r.status.into());
+    put(out, [b" ", reason_phrase(r.status).as_bytes(), b"\r\n"]);
+    put_date(out, r.now);
+    if !matches!(r.status, 204 | 304) {
+        put_field(out, "Content-Type", content_type.as_bytes());
+        out.extend_from_slice(b"Content-Length: ");
+        put_decimal(out, body.len() as u64);
+        out.extend_from_slice(b"\r\n");
+    }
+    if r.status >= 400 {
+        put_field(out, "Cache-Control", b"no-store");
+    }
+    if let Some(seconds) = r.retry_after {
+        out.extend_from_slice(b"Retry-After: ");
+        put_decimal(out, seconds.into());
+        out.extend_from_slice(b"\r\n");
+    }
+    if let Some(allow) = r.allow {
+        put_field(out, "Allow", allow.as_bytes());
+    }
+    if !r.request_id.is_empty() {
+        put_field(out, "X-Request-Id", r.request_id.as_bytes());
+    }
+    put_connection(out, r.version, !r.keep_alive);
+    out.extend_from_slice(b"\r\n");
+    if !r.head_only && !matches!(r.status, 204 | 304) {
+        out.extend_from_slice(body.as_bytes());
+    }
+}
+
+fn put_date(out: &mut Vec<u8>, now: u64) {
+    const END_OF_9999: u64 = 253_402_300_799; // httpdate panics beyond
+    let date = httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(now.min(END_OF_9999)));
+    // Writing to a Vec cannot fail.
+    drop(write!(out, "Date: {date}\r\n"));
+}
+
+/// Formats of an error page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Html,
+    Json,
+    Text,
+}
+
+impl Format {
+    /// The first media range of Accept that we can serve; text for the rest, and for curl's `*/*`.
+    fn of(accept: Option<&[u8]>) -> Format {
+        let ranges = accept.unwrap_or_default().split(|&b| b == b',');
+        ranges
+            .map(|range| range.split(|&b| b == b';').next().unwrap_or_default().trim_ascii())
+            .find_map(|range| match range {
+                _ if range.eq_ignore_ascii_case(b"text/html") => Some(Format::Html),
+                _ if range.eq_ignore_ascii_case(b"application/json") => Some(Format::Json),
+                _ if range.eq_ignore_ascii_case(b"text/plain") => Some(Format::Text),
+                _ => None,
+            })
+            .unwrap_or(Format::Text)
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Format::Html => "text/html; charset=utf-8",
+            Format::Json => "application/json",
+            Format::Text => "text/plain; charset=utf-8",
+        }
+    }
+
+    fn page(self, r: &Reply, detail: &str) -> String {
+        let (status, title) = (r.status, reason_phrase(r.status));
+        match self {
+            Format::Html => html(r, title, detail),
+            Format::Json => {
+                let error =
+                    serde_json::json!({"status": status, "error": title, "detail": detail, "request_id": r.request_id});
+                format!("{error}\n")
+            }
+            Format::Text => format!("{status} {title}: {detail}\n"),
+        }
+    }
+}
+
+fn html(r: &Reply, title: &str, detail: &str) -> String {
+    let mut page = format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>{title}</title>\
+         <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem;color:#333;background:#fff}}\
+         small{{color:#888}}@media(prefers-color-scheme:dark){{body{{color:#ddd;background:#111}}}}</style><h1>{title}</h1><p>"
+    );
+    escape(&mut page, detail);
+    page.push_str("</p><p><small>");
+    page.push_str(&r.status.to_string());
+    if !r.request_id.is_empty() {
+        page.push_str(" · ");
+        escape(&mut page, r.request_id);
+    }
+    page.push_str("</small></p></html>\n");
+    page
+}
+
+fn escape(page: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '<' => page.push_str("&lt;"),
+            '>' => page.push_str("&gt;"),
+            '&' => page.push_str("&amp;"),
+            '"' => page.push_str("&quot;"),
+            _ => page.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPLY: Reply = Reply {
+        status: 503,
+        version: Version::Http11,
+        keep_alive: true,
+        head_only: false,
+        now: 784_111_777,
+        retry_after: None,
+        allow: None,
+        request_id: "",
+        content: Content::Page { detail: "wait a moment", accept: None },
+    };
+
+    fn sent(r: &Reply) -> String {
+        let mut out = Vec::new();
+        reply(&mut out, r);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_reply_is_complete() {
+        let ok = Content::As { content_type: "text/plain", body: "OK\n" };
+        assert_eq!(
+            sent(&Reply { status: 200, content: ok, ..REPLY }),
+            "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nOK\n"
+        );
+        let full = Reply { retry_after: Some(5), allow: Some("GET"), request_id: "i", keep_alive: false, ..REPLY };
+        assert_eq!(
+            sent(&full),
+            "HTTP/1.1 503 Service Unavailable\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Length: 39\r\nCache-Control: no-store\r\nRetry-After: 5\r\nAllow: GET\r\nX-Request-Id: i\r\nConnection: close\r\n\r\n\
+             503 Service Unavailable: wait a moment\n"
+        );
+        let head = sent(&Reply { head_only: true, ..full });
+        assert!(sent(&full).starts_with(&head) && head.ends_with("\r\n\r\n"));
+        assert!(sent(&Reply { version: Version::Http10, ..REPLY }).contains("Connection: keep-alive\r\n"));
+        let empty = sent(&Reply { status: 204, ..REPLY });
+        assert!(!empty.contains("Content-") && empty.ends_with("\r\n\r\n"));
+        assert!(sent(&Reply { now: u64::MAX, ..REPLY }).contains("Date: Fri, 31 Dec 9999"));
+    }
+
+    #[test]
+    fn the_page_is_what_the_client_accepts() {
+        for (accept, format) in [
+            (None, Format::Text),
+            (Some("*/*"), Format::Text),
+            (Some("text/html,application/xhtml+xml,*/*;q=0.8"), Format::Html),
+            (Some("image/avif , TEXT/HTML ;q=0.9"), Format::Html),
+            (Some("application/json, text/html"), Format::Json),
+            (Some("text/plain, text/html"), Format::Text),
+            (Some(""), Format::Text),
+        ] {
+            assert_eq!(Format::of(accept.map(str::as_bytes)), format, "{accept:?}");
+            assert_eq!(wants_html(accept.map(str::as_bytes)), format == Format::Html);
+        }
+    }
+
+    #[test]
+    fn nothing_breaks_out_of_a_page() {
+        let page = |accept: &'static str| {
+            let content = Content::Page { detail: "<b> \"&\"", accept: Some(accept.as_bytes()) };
+            let all = sent(&Reply { content, request_id: "i", ..REPLY });
+            let (head, body) = all.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())));
+            body.to_owned()
+        };
+        assert!(page("text/html").contains("<p>&lt;b&gt; &quot;&amp;&quot;</p>"));
+        let json: serde_json::Value = serde_json::from_str(&page("application/json")).unwrap();
+        assert_eq!((&json["status"], &json["detail"]), (&503.into(), &"<b> \"&\"".into()));
+    }
+}

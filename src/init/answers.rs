@@ -1,0 +1,106 @@
+//! Questions of the control socket, answered from what the parts know.
+
+use std::time::{Duration, Instant};
+
+use slotmap::Key;
+
+use super::Init;
+use crate::control::{Answer, OperatorKey, Request, Requests, SystemStatus, UnitStatus};
+use crate::manager::{ActiveState, Event, JobId, JobKind, JobResult};
+use crate::unit::{Priority, UnitId};
+
+impl Init {
+    /// An operator asks.
+    pub(super) fn asked(&mut self, operator: OperatorKey, request: Request) {
+        let answer = match request {
+            Request::List => self.list(),
+            Request::System => self.system(),
+            Request::Status { unit } => match self.manager.find(&unit).and_then(|id| self.unit_status(id, true)) {
+                Some(status) => Answer::Unit { unit: Box::new(status) },
+                None => Answer::NoSuchUnit { unit },
+            },
+            Request::Start { unit } => return self.ask(operator, unit, JobKind::Start),
+            Request::Stop { unit } => return self.ask(operator, unit, JobKind::Stop),
+            Request::Restart { unit } => return self.ask(operator, unit, JobKind::Restart),
+        };
+        self.control.answer(operator, &answer);
+    }
+
+    /// A job: answered when it ends.
+    fn ask(&mut self, operator: OperatorKey, unit: String, kind: JobKind) {
+        match self.manager.find(&unit) {
+            Some(id) => {
+                let job = JobId(operator.data().as_ffi());
+                self.manager.dispatch(self.now, Event::Asked(job, id, kind));
+            }
+            None => self.control.answer(operator, &Answer::NoSuchUnit { unit }),
+        }
+    }
+
+    pub(super) fn answer_job(&mut self, operator: OperatorKey, result: &JobResult) {
+        let (word, detail) = match result {
+            JobResult::Done => ("done", String::new()),
+            JobResult::Failed(outcome) => ("failed", format!("it failed: {outcome}; see its log")),
+            JobResult::Dependency(unit) => ("dependency", format!("it requires {unit}, which failed")),
+            JobResult::Canceled => ("canceled", "another job took its place".to_owned()),
+        };
+        let answer = Answer::Job { result: word.to_owned(), detail };
+        self.control.answer(operator, &answer);
+    }
+
+    fn list(&self) -> Answer {
+        let mut units: Vec<_> = self.manager.ids().filter_map(|id| self.unit_status(id, false)).collect();
+        units.sort_by(|a, b| a.name.cmp(&b.name));
+        Answer::Units { units }
+    }
+
+    fn system(&self) -> Answer {
+        let in_state = |wanted| {
+            self.manager.ids().filter(|id| self.manager.status(*id).is_some_and(|s| s.active == wanted)).count()
+        };
+        let system = SystemStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            up_ms: millis(self.now - self.started),
+            state: if self.stopping { "stopping" } else { "running" }.to_owned(),
+            listen: self.listen.clone(),
+            units: self.manager.ids().count(),
+            active: in_state(ActiveState::Active),
+            failed: in_state(ActiveState::Failed),
+            notes: self.inherited.notes.clone(),
+        };
+        Answer::System { system }
+    }
+
+    fn unit_status(&self, id: UnitId, with_tail: bool) -> Option<UnitStatus> {
+        let unit = self.manager.unit(id)?;
+        let status = self.manager.status(id)?;
+        let load = self.proxy.load(id);
+        let until = |at: Instant| millis(at.saturating_duration_since(self.now));
+        Some(UnitStatus {
+            name: status.name.to_string(),
+            description: status.description,
+            priority: match status.priority {
+                Priority::High => "high".to_owned(),
+                Priority::Normal => "normal".to_owned(),
+            },
+            source: unit.source.display().to_string(),
+            active: status.active.to_string(),
+            sub: status.sub.to_owned(),
+            result: status.outcome.to_string(),
+            pid: status.pid,
+            status: status.text,
+            starts: status.starts,
+            failures: status.failures,
+            since_ms: status.since.map(|since| millis(self.now.saturating_duration_since(since))),
+            boot_ms: status.boot.map(millis),
+            retry_ms: status.retry.map(until),
+            requests: Requests { in_flight: load.in_flight, waiting: load.waiting, tunnels: load.tunnels },
+            tail: if with_tail { self.journal.tail(id).map(str::to_owned).collect() } else { Vec::new() },
+        })
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,88 @@
+//! Back-off arithmetic: systemd's curve, pebble's reset after health, ±10 % jitter. Never a clock.
+
+use std::time::{Duration, Instant};
+
+use crate::unit::Service;
+
+/// A unit that was up for so long is well again: its failures in a row start anew.
+pub(super) const HEALTH: Duration = Duration::from_secs(30);
+
+/// Requests wait through a hold up to this; a longer one is told to the clients (503 with Retry-After).
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The delay before the `n`-th try in a row, without jitter (systemd.service(5), RestartSteps=).
+///
+/// It grows geometrically from `restart_sec` to `restart_max_delay_sec` in `restart_steps` steps.
+pub(super) fn delay(n: u32, service: &Service) -> Duration {
+    let (first, last, steps) = (service.restart_sec, service.restart_max_delay_sec, service.restart_steps);
+    if n <= 1 || steps == 0 || first.is_zero() || first >= last {
+        return first;
+    }
+    if n > steps {
+        return last;
+    }
+    let ratio = last.as_secs_f64() / first.as_secs_f64();
+    let micros = first.as_micros() as f64 * ratio.powf(f64::from(n - 1) / f64::from(steps));
+    Duration::from_micros(micros as u64).min(last)
+}
+
+/// A deterministic source of jitter (splitmix64), so that tenants that failed together do not come back together.
+#[derive(Debug, Clone)]
+pub(super) struct Jitter(u64);
+
+impl Jitter {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// `delay` ± 10 %.
+    pub(super) fn spread(&mut self, delay: Duration) -> Duration {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        delay.saturating_mul(900 + ((z >> 32) % 201) as u32) / 1000
+    }
+}
+
+/// `now + after`, or a century from now where no clock reaches: a configured duration never panics.
+pub(super) fn later(now: Instant, after: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    now + after.min(CENTURY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::service;
+    use super::*;
+
+    #[test]
+    fn golden_vector_of_systemd() {
+        let micros: Vec<u64> = (1..=11).map(|n| delay(n, &service()).as_micros() as u64).collect();
+        let golden =
+            [100_000, 204_004, 416_179, 849_024, 1_732_050, 3_533_464, 7_208_434, 14_705_544, 30_000_000, 30_000_000];
+        assert_eq!(micros[..10], golden);
+        assert_eq!(micros[10], 30_000_000);
+    }
+
+    #[test]
+    fn plain_delay_where_no_curve_is_given() {
+        let ms = Duration::from_millis;
+        for (first, last, steps) in [(0, 30_000, 8), (500, 500, 8), (500, 100, 8), (500, 30_000, 0)] {
+            let mut service = service();
+            (service.restart_sec, service.restart_max_delay_sec, service.restart_steps) = (ms(first), ms(last), steps);
+            for n in [0, 1, 2, 8, 9, u32::MAX] {
+                assert_eq!(delay(n, &service), ms(first), "{first} {last} {steps} {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn jitter_stays_within_a_tenth_and_replays() {
+        let (mut a, mut b) = (Jitter::new(7), Jitter::new(7));
+        let spread: Vec<_> = (0..1000).map(|_| a.spread(Duration::from_secs(10))).collect();
+        assert!(spread.iter().all(|d| (9_000..=11_000).contains(&d.as_millis())));
+        assert!(spread.iter().any(|d| d.as_millis() < 9_200) && spread.iter().any(|d| d.as_millis() > 10_800));
+        assert_eq!(spread, (0..1000).map(|_| b.spread(Duration::from_secs(10))).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,350 @@
+//! The one property: whatever happens, in whatever order, with whatever processes, the machine keeps its word.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::{high, plain, tenant};
+use crate::config;
+use crate::manager::{Action, Event, Exit, JobId, JobKind, Manager, Step};
+use crate::unit::{Pass, Restart, ServiceType, Unit, UnitId};
+
+const BUDGET: Duration = Duration::from_secs(8);
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+enum Act {
+    Pass(u64),
+    Ask(Index, JobKind),
+    Want(Index),
+    Idle(Index),
+    Drain(Index),
+    Execute(Index),
+    Reach(Index),
+    Ready(Index),
+    Stopping(Index),
+    Exit(Index, Exit),
+    /// A pid that is nobody's.
+    Stray(u32),
+    Signal,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let index = any::<Index>;
+    let kind = prop_oneof![Just(JobKind::Start), Just(JobKind::Stop), Just(JobKind::Restart)];
+    let exit = prop_oneof![
+        Just(Exit::Code(0)),
+        Just(Exit::Code(1)),
+        Just(Exit::Code(203)),
+        Just(Exit::Signal(libc::SIGTERM, false)),
+        Just(Exit::Signal(libc::SIGSEGV, true)),
+    ];
+    prop_oneof![
+        6 => prop_oneof![0..50_u64, 50..5_000_u64, 5_000..100_000_u64].prop_map(Act::Pass),
+        4 => (index(), kind).prop_map(|(unit, kind)| Act::Ask(unit, kind)),
+        6 => index().prop_map(Act::Want),
+        3 => index().prop_map(Act::Idle),
+        3 => index().prop_map(Act::Drain),
+        5 => index().prop_map(Act::Execute),
+        2 => index().prop_map(Act::Reach),
+        5 => index().prop_map(Act::Ready),
+        1 => index().prop_map(Act::Stopping),
+        6 => (index(), exit).prop_map(|(unit, exit)| Act::Exit(unit, exit)),
+        1 => (1..5_000_u32).prop_map(Act::Stray),
+        1 => Just(Act::Signal),
+    ]
+}
+
+/// Unit number `n` of a graph without circles: edges go to earlier units only.
+fn unit(n: usize) -> impl Strategy<Value = Unit> {
+    let restart = prop_oneof![Just(Restart::No), Just(Restart::Always), Just(Restart::OnFailure)];
+    let kind = prop_oneof![Just(ServiceType::Exec), Just(ServiceType::Notify), Just(ServiceType::Oneshot)];
+    let edges = prop::collection::vec((0..n.max(1), 0..7_u8), 0..3);
+    (0..8_u8, kind, restart, 0..3_usize, any::<bool>(), 1..20_u64, edges).prop_map(
+        move |(shape, kind, restart, pre, remain, stop, edges)| {
+            let name = format!("u{n}");
+            let mut unit = match shape {
+                0..=3 => tenant(&name).kind(kind),
+                4 => tenant(&name).port(),
+                5 => high(&name).kind(kind),
+                _ => plain(&name).kind(kind),
+            };
+            unit = unit.restart(restart).pre(pre);
+            unit.service.remain_after_exit = remain;
+            unit.service.timeout_stop = Duration::from_secs(stop);
+            for (other, bits) in edges.into_iter().filter(|(other, _)| *other < n) {
+                let other = format!("u{other}");
+                unit = if bits & 1 != 0 { unit.after(&other) } else { unit };
+                unit = if bits & 2 != 0 { unit.requires(&other) } else { unit };
+                unit = if bits & 4 != 0 { unit.wants(&other) } else { unit };
+            }
+            unit
+        },
+    )
+}
+
+fn units() -> impl Strategy<Value = Vec<Unit>> {
+    (1..8_usize).prop_flat_map(|count| (0..count).map(unit).collect::<Vec<_>>())
+}
+
+/// The machine and a process table that answers it, and remembers what it was told.
+struct World {
+    manager: Manager,
+    now: Instant,
+    boots: usize,
+    /// Which spawns fail, which processes ignore SIGTERM or even SIGKILL for a while.
+    whims: Vec<u8>,
+    processes: BTreeMap<u32, (UnitId, Step)>,
+    next: u32,
+    /// Processes that die of the signals they were sent, at the next step.
+    dying: Vec<(u32, Exit)>,
+    asked: BTreeSet<u64>,
+    finished: BTreeMap<u64, u32>,
+    doors: HashMap<UnitId, Door>,
+    signalled: Option<Instant>,
+    exited: u32,
+}
+
+/// What the proxy has been told last.
+#[derive(Debug, Clone, Copy, Default)]
+struct Door {
+    open: bool,
+    watched: bool,
+}
+
+impl World {
+    fn new(units: Vec<Unit>, boots: usize, whims: Vec<u8>) -> Self {
+        let manager =
+            Manager::new(units, config::Pool { boots }, config::Shutdown { budget: BUDGET }, 1, Instant::now());
+        Self {
+            manager,
+            now: Instant::now(),
+            boots,
+            whims,
+            processes: BTreeMap::new(),
+            next: 10_000,
+            dying: Vec::new(),
+            asked: BTreeSet::new(),
+            finished: BTreeMap::new(),
+            doors: HashMap::new(),
+            signalled: None,
+            exited: 0,
+        }
+    }
+
+    fn whim(&self, pid: u32) -> u8 {
+        self.whims[pid as usize % self.whims.len()]
+    }
+
+    fn event(&mut self, event: Event) {
+        self.manager.dispatch(self.now, event);
+        self.perform();
+    }
+
+    fn perform(&mut self) {
+        while let Some(action) = self.manager.action() {
+            assert_eq!(self.exited, 0, "{action:?} after the exit");
+            self.carry_out(action);
+        }
+        self.check();
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Spawn(id, step) => self.spawn(id, step),
+            Action::Terminate(id, pid) => {
+                assert_eq!(self.processes.get(&pid).map(|&(unit, _)| unit), Some(id), "SIGTERM to a stranger");
+                if !self.whim(pid).is_multiple_of(3) {
+                    self.dying.push((pid, Exit::Signal(libc::SIGTERM, false)));
+                }
+            }
+            Action::Kill(id, pid) => {
+                assert_eq!(self.processes.get(&pid).map(|&(unit, _)| unit), Some(id), "SIGKILL to a stranger");
+                if !self.whim(pid).is_multiple_of(16) {
+                    self.dying.push((pid, Exit::Signal(libc::SIGKILL, false)));
+                }
+            }
+            Action::Watch(id) => {
+                assert_eq!(self.alive(id), 0, "watched while a process lives");
+                assert!(self.signalled.is_none() && !self.door(id).watched, "watched in vain");
+                *self.door(id) = Door { open: false, watched: true };
+            }
+            Action::Unwatch(id) => self.door(id).watched = false,
+            Action::Open(id) => {
+                assert_eq!(self.alive(id), 1, "open without a process");
+                assert!(!self.door(id).watched && !self.door(id).open, "open twice, or still watched");
+                self.door(id).open = true;
+            }
+            Action::Hold(id) => self.door(id).open = false,
+            Action::Gone(id) => {
+                assert_eq!(self.alive(id), 0, "gone while it lives");
+                self.door(id).open = false;
+            }
+            Action::Refuse(id, until) => {
+                assert!(!self.door(id).watched && until >= self.now && self.alive(id) == 0, "refused in vain");
+            }
+            Action::Probe(id) => assert_eq!(self.alive(id), 1, "probed without a process"),
+            Action::Finish(job, _) => *self.finished.entry(job.0).or_default() += 1,
+            Action::Tell(..) => {}
+            Action::Exit(code) => {
+                assert_eq!(code, 0);
+                self.exited += 1;
+            }
+        }
+    }
+
+    fn spawn(&mut self, id: UnitId, step: Step) {
+        assert_eq!(self.alive(id), 0, "two processes for one unit");
+        assert!(self.signalled.is_none(), "started during the shutdown");
+        self.next += 1;
+        if self.whim(self.next).is_multiple_of(11) {
+            return self.manager.dispatch(self.now, Event::SpawnFailed(id));
+        }
+        self.processes.insert(self.next, (id, step));
+        self.manager.dispatch(self.now, Event::Spawned(id, self.next));
+    }
+
+    fn door(&mut self, id: UnitId) -> &mut Door {
+        self.doors.entry(id).or_default()
+    }
+
+    fn alive(&self, id: UnitId) -> usize {
+        self.processes.values().filter(|&&(unit, _)| unit == id).count()
+    }
+
+    /// What must hold between two events.
+    fn check(&mut self) {
+        if self.exited > 0 {
+            return;
+        }
+        let mut booting = 0;
+        for id in self.manager.ids().collect::<Vec<_>>() {
+            let (Some(unit), Some(status)) = (self.manager.unit(id), self.manager.status(id)) else { continue };
+            let alive: Vec<u32> = self.processes.iter().filter(|(_, (of, _))| *of == id).map(|(&pid, _)| pid).collect();
+            assert_eq!(status.pid.into_iter().collect::<Vec<_>>(), alive, "{} in {}", status.name, status.sub);
+            assert!(alive.iter().all(|&pid| self.manager.owner(pid) == Some(id)));
+            let coming = matches!(status.sub, "start-pre" | "start");
+            booting += usize::from(coming && unit.route.is_some());
+            let fds = unit.socket.as_ref().is_some_and(|socket| socket.pass == Pass::Fds);
+            let down = matches!(status.sub, "dead" | "failed") && status.retry.is_none();
+            if fds && down && self.signalled.is_none() {
+                assert!(self.doors.get(&id).is_some_and(|door| door.watched), "{} is down and deaf", status.name);
+            }
+        }
+        assert!(booting <= self.boots, "{booting} tenants boot at once");
+    }
+
+    /// The process of the index, if there is one.
+    fn process(&self, index: Index) -> Option<(u32, UnitId, Step)> {
+        let list: Vec<_> = self.processes.iter().map(|(&pid, &(id, step))| (pid, id, step)).collect();
+        (!list.is_empty()).then(|| list[index.index(list.len())])
+    }
+
+    fn any(&self, index: Index) -> UnitId {
+        let ids: Vec<UnitId> = self.manager.ids().collect();
+        ids[index.index(ids.len())]
+    }
+
+    fn exit(&mut self, pid: u32, exit: Exit) {
+        if self.processes.remove(&pid).is_some() {
+            self.event(Event::Exited(pid, exit));
+        }
+    }
+
+    /// Lets the time pass from deadline to deadline; what was signalled dies within it.
+    fn pass(&mut self, millis: u64) {
+        let end = self.now + Duration::from_millis(millis);
+        for (pid, exit) in std::mem::take(&mut self.dying) {
+            self.exit(pid, exit);
+        }
+        while let Some(at) = self.manager.deadline().filter(|&at| at <= end) {
+            self.elapse(at.max(self.now));
+            for (pid, exit) in std::mem::take(&mut self.dying) {
+                self.exit(pid, exit);
+            }
+        }
+        self.elapse(end);
+    }
+
+    fn elapse(&mut self, now: Instant) {
+        self.now = now;
+        self.manager.elapse(now);
+        assert!(self.manager.deadline().is_none_or(|at| at > now), "a deadline is left behind");
+        self.perform();
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Pass(millis) => self.pass(millis),
+            Act::Ask(index, kind) => {
+                let job = self.asked.len() as u64;
+                self.asked.insert(job);
+                self.event(Event::Asked(JobId(job), self.any(index), kind));
+            }
+            Act::Want(index) => self.event(Event::Wanted(self.any(index))),
+            Act::Idle(index) => self.event(Event::Idled(self.any(index))),
+            Act::Drain(index) => self.event(Event::Drained(self.any(index))),
+            Act::Reach(index) => self.event(Event::Reached(self.any(index))),
+            Act::Ready(index) => self.event(Event::NotifiedReady(self.any(index))),
+            Act::Stopping(index) => self.event(Event::NotifiedStopping(self.any(index))),
+            Act::Execute(index) => {
+                if let Some((pid, id, _)) = self.process(index) {
+                    self.event(Event::Executed(id, pid));
+                }
+            }
+            Act::Exit(index, exit) => {
+                if let Some((pid, _, step)) = self.process(index) {
+                    // A pre-command mostly succeeds, or nothing would ever be started.
+                    let lucky = matches!(step, Step::StartPre(_)) && !self.whim(pid).is_multiple_of(4);
+                    self.exit(pid, if lucky { Exit::Code(0) } else { exit });
+                }
+            }
+            Act::Stray(pid) => self.event(Event::Exited(pid, Exit::Code(0))),
+            Act::Signal => {
+                self.signalled = self.signalled.or(Some(self.now));
+                self.event(Event::Signalled);
+            }
+        }
+    }
+
+    /// The shutdown ends, whatever the processes do, inside the budget and half a second.
+    fn end(&mut self) {
+        if self.signalled.is_none() {
+            self.act(Act::Signal);
+        }
+        let begun = self.signalled.unwrap_or(self.now);
+        let over = begun + BUDGET + Duration::from_millis(500);
+        let left = over.saturating_duration_since(self.now).as_millis() as u64;
+        self.pass(left);
+        assert_eq!(self.exited, 1, "the shutdown does not end");
+        assert_eq!(self.manager.deadline(), None);
+        for job in &self.asked {
+            assert_eq!(self.finished.get(job), Some(&1), "job {job}");
+        }
+        assert!(self.finished.keys().all(|job| self.asked.contains(job)));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+
+    #[test]
+    fn the_machine_keeps_its_word(
+        units in units(),
+        boots in 1..4_usize,
+        whims in prop::collection::vec(any::<u8>(), 1..40),
+        acts in prop::collection::vec(act(), 0..80),
+    ) {
+        let mut world = World::new(units, boots, whims);
+        world.event(Event::Booted);
+        for act in acts {
+            if world.exited > 0 {
+                break;
+            }
+            world.act(act);
+        }
+        world.end();
+    }
+}

@@ -1,0 +1,160 @@
+//! The words for people: outcomes, states and log lines as systemd says them.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::event::{ActiveState, Exit, JobResult, Line, Outcome, Why};
+use super::exit_status;
+
+impl From<Exit> for Outcome {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Code(0) => Self::Success,
+            Exit::Code(code) => Self::ExitCode(code),
+            Exit::Signal(signal, core) => Self::Signal(signal, core),
+        }
+    }
+}
+
+impl Outcome {
+    /// systemd's `Result=`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::ExitCode(_) => "exit-code",
+            Self::Signal(_, false) => "signal",
+            Self::Signal(_, true) => "core-dump",
+            Self::Timeout => "timeout",
+            Self::Resources => "resources",
+            Self::Protocol => "protocol",
+            Self::Dependency => "dependency",
+        }
+    }
+}
+
+/// `exit-code, status=203/EXEC`, `signal, status=9/KILL`, `timeout`.
+impl Display for Outcome {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())?;
+        let (number, name) = match *self {
+            Self::ExitCode(code) => (i32::from(code), exit_status::name(code)),
+            Self::Signal(number, _) => (number, Signal::try_from(number).ok().map(Signal::as_str)),
+            Self::Success | Self::Timeout | Self::Resources | Self::Protocol | Self::Dependency => return Ok(()),
+        };
+        write!(f, ", status={number}")?;
+        name.map_or(Ok(()), |name| write!(f, "/{}", name.trim_start_matches("SIG")))
+    }
+}
+
+impl Display for ActiveState {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Inactive => "inactive",
+            Self::Activating => "activating",
+            Self::Active => "active",
+            Self::Deactivating => "deactivating",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+impl Display for JobResult {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("done"),
+            Self::Failed(outcome) => write!(f, "failed: {outcome}"),
+            Self::Dependency(name) => write!(f, "dependency: requires {name}, which failed"),
+            Self::Canceled => f.write_str("canceled"),
+        }
+    }
+}
+
+impl Display for Why {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "idle",
+            Self::Asked => "asked",
+            Self::Shutdown => "shutdown",
+            Self::Itself => "by itself",
+            Self::Timeout => "start timeout",
+        })
+    }
+}
+
+impl Display for Line {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting => f.write_str("starting"),
+            Self::Started(pid, boot) => write!(f, "started in {}, pid {pid}", Span(*boot)),
+            Self::Finished(boot) => write!(f, "finished in {}", Span(*boot)),
+            Self::Stopping(why) => write!(f, "stopping: {why}"),
+            Self::Stopped => f.write_str("stopped"),
+            Self::Failed(outcome, None) => write!(f, "failed: {outcome}"),
+            Self::Failed(outcome, Some(next)) => write!(f, "failed: {outcome}; next try in {}", Span(*next)),
+            Self::Killing(after) => write!(f, "did not stop in {}: SIGKILL", Span(*after)),
+            Self::Dependency(name) => write!(f, "not started: requires {name}, which failed"),
+        }
+    }
+}
+
+/// A duration in three figures or so: `4ms`, `1.02s`, `30s`.
+struct Span(Duration);
+
+impl Display for Span {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0 < Duration::from_millis(1) {
+            return write!(f, "{}us", self.0.as_micros());
+        }
+        if self.0 < Duration::from_secs(1) {
+            return write!(f, "{}ms", self.0.as_millis());
+        }
+        let text = format!("{:.2}", self.0.as_secs_f64());
+        write!(f, "{}s", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::Name;
+
+    #[test]
+    fn outcomes_in_systemds_words() {
+        for (outcome, text) in [
+            (Outcome::Success, "success"),
+            (Outcome::ExitCode(203), "exit-code, status=203/EXEC"),
+            (Outcome::ExitCode(42), "exit-code, status=42"),
+            (Outcome::Signal(9, false), "signal, status=9/KILL"),
+            (Outcome::Signal(11, true), "core-dump, status=11/SEGV"),
+            (Outcome::Signal(40, false), "signal, status=40"),
+            (Outcome::Timeout, "timeout"),
+            (Outcome::Protocol, "protocol"),
+        ] {
+            assert_eq!(outcome.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn lines_for_the_log() {
+        let ms = Duration::from_millis;
+        for (line, text) in [
+            (Line::Starting, "starting"),
+            (Line::Started(123, ms(1020)), "started in 1.02s, pid 123"),
+            (Line::Started(123, Duration::from_micros(850)), "started in 850us, pid 123"),
+            (Line::Finished(ms(30_000)), "finished in 30s"),
+            (Line::Stopping(Why::Idle), "stopping: idle"),
+            (
+                Line::Failed(Outcome::ExitCode(1), Some(ms(100))),
+                "failed: exit-code, status=1/FAILURE; next try in 100ms",
+            ),
+            (Line::Failed(Outcome::Timeout, None), "failed: timeout"),
+            (Line::Killing(ms(5000)), "did not stop in 5s: SIGKILL"),
+        ] {
+            assert_eq!(line.to_string(), text);
+        }
+        let redis = Name::new("redis").map_err(|_| "redis").unwrap();
+        assert_eq!(Line::Dependency(redis).to_string(), "not started: requires redis, which failed");
+    }
+}

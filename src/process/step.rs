@@ -1,0 +1,53 @@
+//! The steps between fork and execve, by systemd's exit codes (systemd.exec(5), "Process Exit Codes").
+
+/// One step of the child before its program runs; the value is the exit code when it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Step {
+    Chdir = 200,
+    Fds = 202,
+    Exec = 203,
+    Limits = 205,
+    Stdin = 208,
+    Group = 216,
+    User = 217,
+    Setsid = 220,
+}
+
+const ALL: [Step; 8] =
+    [Step::Chdir, Step::Fds, Step::Exec, Step::Limits, Step::Stdin, Step::Group, Step::User, Step::Setsid];
+
+impl Step {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Chdir => "CHDIR",
+            Self::Fds => "FDS",
+            Self::Exec => "EXEC",
+            Self::Limits => "LIMITS",
+            Self::Stdin => "STDIN",
+            Self::Group => "GROUP",
+            Self::User => "USER",
+            Self::Setsid => "SETSID",
+        }
+    }
+}
+
+/// The name of an exit code that says which step failed before the program ran: 203 is `EXEC`.
+pub fn status_name(code: u8) -> Option<&'static str> {
+    ALL.into_iter().find(|step| *step as u8 == code).map(Step::name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_named_as_systemd_names_them() {
+        let table = [(200, "CHDIR"), (202, "FDS"), (203, "EXEC"), (205, "LIMITS"), (208, "STDIN")];
+        let more = [(216, "GROUP"), (217, "USER"), (220, "SETSID")];
+        for (code, name) in table.into_iter().chain(more) {
+            assert_eq!(status_name(code), Some(name));
+        }
+        assert_eq!(status_name(1), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! One connection of the front door.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::buffer::Buffer;
+use super::exchange::Exchange;
+use super::timers::Alarm;
+use crate::wire::Wire;
+
+/// A client's connection and where it stands.
+#[derive(Debug)]
+pub(super) struct Client {
+    /// Its socket.
+    pub wire: Wire,
+    /// Its address.
+    pub peer: IpAddr,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Bytes read and not yet understood: a part of a head, or pipelined requests.
+    pub input: Buffer,
+    /// `input` has bytes that were not looked at yet.
+    pub fresh: bool,
+    /// Bytes that the client has not taken yet.
+    pub output: Buffer,
+    /// The current exchange.
+    pub exchange: Exchange,
+    /// When the current phase is over.
+    pub alarm: Alarm,
+}
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Between requests, or in the middle of a head.
+    Head,
+    /// In a tenant's waiting room.
+    Waiting,
+    /// The request has a connection to the tenant.
+    Exchange,
+    /// Bytes both ways.
+    Tunnel,
+    /// The last answer is on its way, and the end of writing behind it.
+    Last,
+    /// All is written. What still comes is dropped until the client closes, so that the answer arrives.
+    Linger,
+}
+
+impl Client {
+    /// A connection that was just accepted.
+    pub fn new(wire: Wire, peer: IpAddr, now: Instant) -> Self {
+        Self {
+            wire,
+            peer,
+            phase: Phase::Head,
+            input: Buffer::default(),
+            fresh: false,
+            output: Buffer::default(),
+            exchange: Exchange::idle(now),
+            alarm: Alarm::default(),
+        }
+    }
+}

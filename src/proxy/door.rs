@@ -1,0 +1,92 @@
+//! The front door: listening sockets and accepting. Never reads a byte of a request.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, sockopt};
+use slotmap::{DefaultKey, KeyData, SlotMap};
+
+use super::client::Client;
+use super::timers::{Alarm, Owner};
+use super::{Proxy, client_source, listener};
+use crate::poller::{Source, data};
+use crate::wire::Wire;
+
+/// Connections accepted before the others have their turn.
+const BATCH: usize = 128;
+/// Pause after a lack of descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The listeners of the front door.
+#[derive(Debug, Default)]
+pub(super) struct Doors {
+    listeners: SlotMap<DefaultKey, OwnedFd>,
+    alarm: Alarm,
+}
+
+impl Proxy {
+    /// Opens the front door at an address; returns it with the port that was chosen.
+    pub fn open_door(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let fd = listener::door(address)?;
+        let bound = SocketAddr::try_from(rustix::net::getsockname(&fd)?)?;
+        let key = self.doors.listeners.insert(fd);
+        let fd = self.doors.listeners[key].as_fd();
+        self.shared.registry.add_reader(fd, Source::Door(data(key)))?;
+        Ok(bound)
+    }
+
+    /// Closes the front door: from now on connections are refused, answers end their connections.
+    pub fn drain(&mut self) {
+        self.doors.listeners.clear();
+        self.shared.draining = true;
+    }
+
+    /// Accepts what is there.
+    pub(super) fn accept(&mut self, key: KeyData) {
+        let Some(fd) = self.doors.listeners.get(key.into()) else { return };
+        for _ in 0..BATCH {
+            match rustix::net::acceptfrom_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+                Ok((client, address)) => {
+                    let peer = address.and_then(|address| SocketAddr::try_from(address).ok());
+                    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
+                    // Without it a small answer may wait for the acknowledgement of the one before. Failing is harmless.
+                    let _ = sockopt::set_tcp_nodelay(&client, true);
+                    let now = self.shared.now;
+                    let key = self.clients.insert(Client::new(Wire::new(client), peer, now));
+                    let client = &mut self.clients[key];
+                    if let Err(error) = self.shared.registry.add_socket(client.wire.fd(), client_source(key)) {
+                        log::warn!("cannot watch a connection: {error}");
+                        self.clients.remove(key);
+                        continue;
+                    }
+                    let due = now + self.shared.limits.timeout_keep_alive;
+                    self.shared.timers.set(&mut client.alarm, due, Owner::Client(key));
+                }
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(Errno::AGAIN) => return,
+                Err(error) => {
+                    log::warn!("cannot accept a connection: {error}; trying again in {PAUSE:?}");
+                    return self.accept_after(PAUSE);
+                }
+            }
+        }
+        // The edge is used up: come back by ourselves, in the next turn.
+        self.accept_after(Duration::from_nanos(1));
+    }
+
+    fn accept_after(&mut self, pause: Duration) {
+        self.shared.timers.set(&mut self.doors.alarm, self.shared.now + pause, Owner::Accept);
+    }
+
+    /// The pause is over.
+    pub(super) fn accept_due(&mut self, entry: Instant) {
+        let now = self.shared.now;
+        if self.shared.timers.due(&mut self.doors.alarm, entry, now, Owner::Accept) {
+            let keys: Vec<_> = self.doors.listeners.keys().collect();
+            keys.into_iter().for_each(|key| self.accept(data(key)));
+        }
+    }
+}

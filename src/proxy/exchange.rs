@@ -1,0 +1,220 @@
+//! One request and its answer: what has to be remembered between two readiness events, and the rule of retries.
+
+use std::time::Instant;
+
+use super::ConnKey;
+use super::buffer::Pool;
+use crate::http::{Body, Framing, Version};
+use crate::unit::UnitId;
+
+/// Most bytes of a request that are kept to be sent again, and most that are read ahead of the tenant.
+pub(super) const WINDOW: usize = 64 * 1024;
+/// Most interim answers (1xx) to one request.
+pub(super) const MAX_INTERIM: u8 = 16;
+/// Most times that one request is sent.
+const MAX_TRIES: u8 = 4;
+
+/// The exchange that a client's connection is in.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    /// The tenant; `None` where tenantd itself answers.
+    pub unit: Option<UnitId>,
+    /// The connection that the request was sent on.
+    pub conn: Option<ConnKey>,
+    /// The request as it is sent: head and what has come of its body.
+    pub request: Vec<u8>,
+    /// How much of `request` has been sent.
+    pub sent: usize,
+    /// `request` still begins with its head: it can be sent again.
+    pub intact: bool,
+    /// Progress of the request's body.
+    pub body: Body,
+    /// Progress of the answer's body, once its head has gone to the client.
+    pub answer: Option<Body>,
+    /// The client speaks HTTP/1.0 and must not see chunks.
+    pub dechunk: bool,
+    /// The request is a HEAD.
+    pub head_only: bool,
+    /// The client asked for another protocol.
+    pub upgrade: bool,
+    /// The client's connection lives on after this exchange.
+    pub keep_alive: bool,
+    /// Version of the request.
+    pub version: Version,
+    /// Status of the answer; 0 before.
+    pub status: u16,
+    /// Interim answers so far.
+    pub interim: u8,
+    /// Times sent.
+    pub tries: u8,
+    /// Request line, for the log.
+    pub line: Vec<u8>,
+    /// The Accept field, for answers of ours.
+    pub accept: Vec<u8>,
+    /// X-Request-Id.
+    pub id: String,
+    /// When the request's first byte was read.
+    pub arrived: Instant,
+    /// When it was sent to the tenant.
+    pub dispatched: Option<Instant>,
+    /// When the answer's head was complete.
+    pub answered: Option<Instant>,
+    /// Bytes of the request, head included.
+    pub bytes_in: u64,
+    /// Bytes of the answer, head included.
+    pub bytes_out: u64,
+}
+
+/// How the connection to the tenant ended before any byte of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// Writing failed: the tenant has closed.
+    Unwritable,
+    /// Reading said reset: it closed with bytes of ours unread.
+    Reset,
+    /// Reading said end: it has read all, and closed.
+    End,
+}
+
+impl Exchange {
+    /// No exchange yet.
+    pub fn idle(now: Instant) -> Self {
+        Self {
+            unit: None,
+            conn: None,
+            request: Vec::new(),
+            sent: 0,
+            intact: true,
+            body: Body::new(Framing::None),
+            answer: None,
+            dechunk: false,
+            head_only: false,
+            upgrade: false,
+            keep_alive: true,
+            version: Version::Http11,
+            status: 0,
+            interim: 0,
+            tries: 0,
+            line: Vec::new(),
+            accept: Vec::new(),
+            id: String::new(),
+            arrived: now,
+            dispatched: None,
+            answered: None,
+            bytes_in: 0,
+            bytes_out: 0,
+        }
+    }
+
+    /// Ready for the next one. Small memory stays, the request's goes back.
+    pub fn reset(&mut self, pool: &mut Pool) {
+        pool.give(std::mem::take(&mut self.request));
+        self.unit = None;
+        self.conn = None;
+        self.sent = 0;
+        self.intact = true;
+        self.body = Body::new(Framing::None);
+        self.answer = None;
+        self.dechunk = false;
+        self.head_only = false;
+        self.upgrade = false;
+        self.keep_alive = true;
+        self.version = Version::Http11;
+        self.status = 0;
+        self.interim = 0;
+        self.tries = 0;
+        self.line.clear();
+        self.accept.clear();
+        self.id.clear();
+        self.dispatched = None;
+        self.answered = None;
+        self.bytes_in = 0;
+        self.bytes_out = 0;
+    }
+
+    /// Bytes that still have to be sent.
+    pub fn unsent(&self) -> usize {
+        self.request.len() - self.sent
+    }
+
+    /// The whole request has been sent.
+    pub fn is_sent(&self) -> bool {
+        self.body.is_done() && self.unsent() == 0
+    }
+
+    /// More of the body may be read from the client.
+    pub fn wants_body(&self) -> bool {
+        !self.body.is_done() && self.unsent() < WINDOW
+    }
+
+    /// Drops what has been sent, once the request is too large to be sent again.
+    pub fn slide(&mut self) {
+        if self.request.len() > WINDOW {
+            self.intact = false;
+        }
+        if !self.intact && self.sent > 0 {
+            self.request.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+
+    /// May the request be sent again? Only where it is proven that the tenant has not acted on it: on a unix socket
+    /// `EPIPE` and `ECONNRESET` say that it did not read all of it, and an application acts on whole requests. An
+    /// end after all was read is never repeated: it may have been acted on. A connection to a port proves nothing
+    /// unless nothing could be sent.
+    pub fn may_retry(&self, loss: Loss, unix: bool) -> bool {
+        let whole = self.intact && self.body.is_done();
+        let untouched = match loss {
+            Loss::Unwritable => self.sent == 0 && self.intact || unix && whole,
+            Loss::Reset => unix && whole,
+            Loss::End => false,
+        };
+        untouched && self.answer.is_none() && self.interim == 0 && self.tries < MAX_TRIES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_provably_not_acted_on_is_sent_again() {
+        let cases = [
+            // loss, unix, sent, intact, may
+            (Loss::Unwritable, true, 0, true, true),
+            (Loss::Unwritable, false, 0, true, true),
+            (Loss::Unwritable, true, 10, true, true),
+            (Loss::Unwritable, false, 10, true, false),
+            (Loss::Reset, true, 10, true, true),
+            (Loss::Reset, false, 10, true, false),
+            (Loss::Reset, true, 10, false, false),
+            (Loss::End, true, 10, true, false),
+            (Loss::End, false, 10, true, false),
+        ];
+        for (loss, unix, sent, intact, may) in cases {
+            let mut exchange = Exchange::idle(Instant::now());
+            exchange.request = vec![0; 10];
+            exchange.sent = sent;
+            exchange.intact = intact;
+            assert_eq!(exchange.may_retry(loss, unix), may, "{loss:?} unix={unix} sent={sent} intact={intact}");
+            exchange.tries = MAX_TRIES;
+            assert!(!exchange.may_retry(loss, unix));
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_whole_is_not_sent_again() {
+        let mut exchange = Exchange::idle(Instant::now());
+        exchange.body = Body::new(Framing::Length(5));
+        assert!(!exchange.may_retry(Loss::Reset, true));
+    }
+
+    #[test]
+    fn a_large_body_slides_through_the_window() {
+        let mut exchange = Exchange::idle(Instant::now());
+        exchange.request = vec![0; WINDOW + 1];
+        exchange.sent = WINDOW;
+        exchange.slide();
+        assert_eq!((exchange.unsent(), exchange.request.len(), exchange.intact), (1, 1, false));
+    }
+}

@@ -1,0 +1,262 @@
+//! One exchange in flight: a connection to the tenant taken and given back, the request on its way, its end.
+
+use std::time::{Duration, Instant};
+
+use super::answer::{Answer, read_answer};
+use super::buffer::Buffer;
+use super::client::{Client, Phase};
+use super::conn::Conn;
+use super::exchange::Loss;
+use super::session::Step;
+use super::upstream::Upstream;
+use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
+use crate::http;
+use crate::poller::{Source, data};
+use crate::unit::UnitId;
+use crate::wire::{Read, Wire, Write};
+
+impl Proxy {
+    /// Gives a request a connection: the one of the pool that was used last, or a new one.
+    pub(super) fn dispatch(&mut self, key: ClientKey, unit: UnitId) {
+        let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else { return };
+        client.phase = Phase::Exchange;
+        client.exchange.tries += 1;
+        client.exchange.dispatched = Some(self.shared.now);
+        let conn = match upstream.pool.pop() {
+            Some(conn) => Ok(conn),
+            None => self.connect(unit),
+        };
+        let Some(client) = self.clients.get_mut(key) else { return };
+        match conn {
+            Ok(conn) => {
+                client.exchange.conn = Some(conn);
+                self.conns[conn].client = Some(key);
+                self.upstreams[unit].busy += 1;
+                let after = self.patience(key, unit);
+                self.set_alarm(key, after);
+            }
+            Err(error) => {
+                log::warn!("cannot connect to a tenant: {error}");
+                self.refuse_client(key, 503, "the application cannot be reached", Some(Duration::from_secs(1)));
+            }
+        }
+    }
+
+    fn connect(&mut self, unit: UnitId) -> std::io::Result<ConnKey> {
+        let listener = &self.upstreams[unit].listener;
+        let (fd, stands) = listener.connect()?;
+        let unix = listener.is_unix();
+        let wire = if stands { Wire::new(fd) } else { Wire::connecting(fd) };
+        let input = Buffer::default();
+        let conn = Conn { wire, unit, client: None, input, connecting: !stands, unix, reusable: true };
+        let key = self.conns.insert(conn);
+        let added = self.shared.registry.add_socket(self.conns[key].wire.fd(), Source::Upstream(data(key)));
+        added.inspect_err(|_| drop(self.conns.remove(key)))?;
+        Ok(key)
+    }
+
+    /// How long a request that has been sent may wait for its answer: while the tenant boots, what is left of the
+    /// route's wait.
+    fn patience(&self, key: ClientKey, unit: UnitId) -> Duration {
+        let (Some(client), Some(upstream)) = (self.clients.get(key), self.upstreams.get(unit)) else {
+            return Duration::ZERO;
+        };
+        let waited = self.shared.now.saturating_duration_since(client.exchange.arrived);
+        match (&upstream.route, upstream.served) {
+            (Some(route), None) => route.wait.saturating_sub(waited),
+            (_, Some(_)) | (None, None) => self.shared.limits.timeout_response,
+        }
+    }
+
+    /// Moves an exchange on in both directions.
+    pub(super) fn exchange(&mut self, key: ClientKey) -> Step {
+        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
+        let Some(conn_key) = client.exchange.conn else { return Step::Close };
+        let Some(conn) = self.conns.get_mut(conn_key) else { return Step::Close };
+        if client.wire.is_broken() {
+            return Step::Close;
+        }
+        let before = (client.exchange.bytes_in, client.exchange.bytes_out, client.exchange.sent);
+        let unwritable = send_request(client, conn) == Write::Broken;
+        if let Err(step) = read_body(client, &mut self.shared) {
+            return match step {
+                Ok(reason) => {
+                    self.conns[conn_key].reusable = false;
+                    self.fail(key, 400, reason)
+                }
+                Err(()) => Step::Close,
+            };
+        }
+        let answer = read_answer(client, conn, &mut self.shared);
+        if client.exchange.answered.is_some() {
+            note_served(&mut self.upstreams[conn.unit], conn.unit, &mut self.shared);
+        }
+        let moved = before != (client.exchange.bytes_in, client.exchange.bytes_out, client.exchange.sent);
+        match answer {
+            Answer::Blocked if unwritable && client.exchange.answer.is_none() => {
+                self.lose(key, Loss::Unwritable);
+                Step::Again
+            }
+            Answer::Blocked if moved => {
+                self.prolong(key);
+                Step::Again
+            }
+            Answer::Blocked => Step::Wait,
+            Answer::Progress => {
+                self.prolong(key);
+                Step::Again
+            }
+            Answer::Done => {
+                self.complete(key);
+                Step::Again
+            }
+            Answer::Switched => self.switch(key),
+            Answer::Lost(loss) => {
+                self.lose(key, loss);
+                Step::Again
+            }
+            Answer::Bad(reason) => self.fail(key, 502, reason),
+            Answer::Cut | Answer::Left => Step::Close,
+        }
+    }
+
+    /// A body moves: it may take as long as it likes as long as it does.
+    fn prolong(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get(key) else { return };
+        if client.exchange.answer.is_some() || !client.exchange.is_sent() {
+            self.set_alarm(key, self.shared.limits.timeout_body);
+        } else if let Some(unit) = client.exchange.unit {
+            let after = self.patience(key, unit);
+            self.set_alarm(key, after);
+        }
+    }
+
+    /// The answer is complete.
+    fn complete(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        // An answer before the end of the request: the rest of it has nowhere to go.
+        let whole = client.exchange.is_sent();
+        let unit = client.exchange.unit;
+        self.release(key, whole);
+        self.finish(key);
+        if let Some(unit) = unit {
+            self.rest(unit);
+        }
+    }
+
+    /// Answers ourselves in the place of a tenant, whose connection is dropped.
+    fn fail(&mut self, key: ClientKey, status: u16, reason: &str) -> Step {
+        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
+        if client.exchange.answer.is_some() {
+            return Step::Close;
+        }
+        client.exchange.keep_alive &= client.exchange.body.is_done();
+        self.refuse_client(key, status, reason, None);
+        Step::Wait
+    }
+
+    /// Takes the connection from a client: back into the pool, or closed. The next in the waiting room is served.
+    pub(super) fn release(&mut self, key: ClientKey, reusable: bool) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let Some(conn_key) = client.exchange.conn.take() else { return };
+        let tunnel = client.phase == Phase::Tunnel;
+        let Some(conn) = self.conns.get_mut(conn_key) else { return };
+        let unit = conn.unit;
+        conn.client = None;
+        let reusable = reusable && conn.reusable && !conn.wire.is_read_closed() && conn.input.is_empty();
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        match tunnel {
+            true => upstream.tunnels -= 1,
+            false => upstream.busy -= 1,
+        }
+        if reusable && upstream.gate == super::upstream::Gate::Open {
+            upstream.pool.push(conn_key);
+        } else if let Some(mut conn) = self.conns.remove(conn_key) {
+            conn.input.clear(&mut self.shared.pool);
+        }
+        self.report_drained(unit);
+        self.serve_waiting(unit);
+    }
+
+    /// Sends requests that wait, in order, as far as the tenant takes them.
+    pub(super) fn serve_waiting(&mut self, unit: UnitId) {
+        while let Some(upstream) = self.upstreams.get_mut(unit).filter(|upstream| upstream.has_room()) {
+            let Some(key) = upstream.waiting.pop_front() else { return };
+            if self.clients.contains_key(key) {
+                self.dispatch(key, unit);
+                self.shared.pending.push_back(key);
+            }
+        }
+    }
+
+    /// No answer in time.
+    pub(super) fn exchange_due(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get(key) else { return };
+        let Some(unit) = client.exchange.unit else { return };
+        let exchange = &client.exchange;
+        if exchange.answer.is_some() || !exchange.body.is_done() {
+            return self.close(key);
+        }
+        // The tenant got ready after the request had been sent: its time begins there.
+        let served = self.upstreams.get(unit).and_then(|upstream| upstream.served);
+        let begin = served.into_iter().chain(exchange.dispatched).max();
+        let end = begin.map(|begin| begin + self.shared.limits.timeout_response);
+        match (served, end) {
+            (None, _) => {
+                let retry = Some(Duration::from_secs(1));
+                self.refuse_client(key, 503, "the application did not start in time", retry);
+            }
+            (Some(_), Some(end)) if end > self.shared.now => self.set_alarm_at(key, end),
+            (Some(_), _) => self.refuse_client(key, 504, "the application did not answer in time", None),
+        }
+    }
+
+    fn set_alarm_at(&mut self, key: ClientKey, at: Instant) {
+        self.set_alarm(key, at.saturating_duration_since(self.shared.now));
+    }
+}
+
+/// The first answer since the gate was opened is news.
+fn note_served(upstream: &mut Upstream, unit: UnitId, shared: &mut Shared) {
+    if upstream.served.is_none() {
+        upstream.served = Some(shared.now);
+        shared.facts.push_back(Fact::Served(unit));
+    }
+}
+
+/// Sends what there is of the request.
+fn send_request(client: &mut Client, conn: &mut Conn) -> Write {
+    let exchange = &mut client.exchange;
+    if exchange.unsent() == 0 {
+        return Write::Blocked;
+    }
+    let written = conn.wire.write(&exchange.request[exchange.sent..], &[]);
+    if let Write::Some(count) = written {
+        exchange.sent += count;
+        exchange.slide();
+    }
+    written
+}
+
+/// Reads more of the request's body, as far as the tenant takes it. `Err(Ok(reason))`: it is malformed; `Err(Err)`: the
+/// client left in the middle.
+fn read_body(client: &mut Client, shared: &mut Shared) -> Result<(), Result<&'static str, ()>> {
+    if !client.exchange.wants_body() {
+        return Ok(());
+    }
+    if !client.input.is_empty() {
+        let taken = client.exchange.take_body(client.input.bytes()).map_err(|http::Malformed(reason)| Ok(reason))?;
+        client.input.consume(taken, &mut shared.pool);
+        return Ok(());
+    }
+    match client.wire.read(&mut shared.scratch) {
+        Read::Some(count) => {
+            let bytes = &shared.scratch[..count];
+            let taken = client.exchange.take_body(bytes).map_err(|http::Malformed(reason)| Ok(reason))?;
+            client.input.push(&bytes[taken..], &mut shared.pool);
+            Ok(())
+        }
+        Read::Blocked => Ok(()),
+        Read::End | Read::Reset => Err(Err(())),
+    }
+}

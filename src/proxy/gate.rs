@@ -1,0 +1,263 @@
+//! What the forwarder is told about tenants: held, opened, gone, refused; and its idle clocks and probes.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use super::conn::Conn;
+use super::exchange::Loss;
+use super::listener::Listener;
+use super::timers::Owner;
+use super::upstream::{Gate, Upstream};
+use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
+use crate::poller::{Source, data};
+use crate::proxy::buffer::Buffer;
+use crate::proxy::client::Phase;
+use crate::unit::{Unit, UnitId};
+use crate::wire::Wire;
+
+/// Between two connects to a port that does not answer: readiness is noticed at most so much too late.
+const PROBE: Duration = Duration::from_millis(10);
+
+impl Proxy {
+    /// Binds the socket of a unit and adds its route. The socket stays for as long as the forwarder.
+    pub fn add(&mut self, id: UnitId, unit: &Unit) -> io::Result<()> {
+        let Some(socket) = &unit.socket else { return Ok(()) };
+        let listener = Listener::bind(socket, &unit.name, &self.shared.private)?;
+        if let Some(route) = &unit.route {
+            self.table.insert(route, id);
+        }
+        let upstream = Upstream::new(unit.name.clone(), listener, unit.route.clone(), unit.service.idle_stop);
+        self.upstreams.insert(id, upstream);
+        Ok(())
+    }
+
+    /// The unit's listening socket.
+    pub fn listener(&self, unit: UnitId) -> Option<&Listener> {
+        self.upstreams.get(unit).map(|upstream| &upstream.listener)
+    }
+
+    /// The descriptor of the unit's listening socket that its process gets.
+    pub fn passed(&mut self, unit: UnitId) -> Option<BorrowedFd<'_>> {
+        let upstream = self.upstreams.get_mut(unit)?;
+        if let Err(error) = upstream.listener.secure() {
+            log::warn!("{}: its socket has no second name: {error}", upstream.name);
+        }
+        upstream.listener.passed()
+    }
+
+    /// The unit is down: a connection in its queue is a wish.
+    pub fn watch(&mut self, unit: UnitId) {
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        if !upstream.watched && upstream.listener.is_passed() {
+            let added = self.shared.registry.add_reader(upstream.listener.fd(), Source::Listener(data(unit)));
+            upstream.watched = added.inspect_err(|error| log::warn!("cannot watch a listener: {error}")).is_ok();
+        }
+    }
+
+    /// The unit is coming: its queue is its own.
+    pub fn unwatch(&mut self, unit: UnitId) {
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        if std::mem::take(&mut upstream.watched) {
+            // It was added: removing it cannot fail.
+            let _ = self.shared.registry.remove(upstream.listener.fd());
+        }
+    }
+
+    pub(super) fn listener_ready(&mut self, unit: UnitId) {
+        if self.upstreams.get(unit).is_some_and(|upstream| upstream.watched) {
+            self.shared.facts.push_back(Fact::Wanted(unit));
+        }
+    }
+
+    /// Requests may be sent.
+    pub fn open(&mut self, unit: UnitId) {
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        upstream.gate = Gate::Open;
+        upstream.ready = None;
+        upstream.served = None;
+        self.serve_waiting(unit);
+        self.rest(unit);
+    }
+
+    /// The unit is active: what comes from now on does not wait for its boot.
+    pub fn started(&mut self, unit: UnitId) {
+        if let Some(upstream) = self.upstreams.get_mut(unit) {
+            upstream.ready = Some(self.shared.now);
+        }
+    }
+
+    /// Requests wait from now on; idle connections are closed; says `Drained` when none is in flight.
+    pub fn hold(&mut self, unit: UnitId) {
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        upstream.gate = Gate::Held;
+        let idle = std::mem::take(&mut upstream.pool);
+        idle.into_iter().chain(upstream.probing.take()).for_each(|key| {
+            self.conns.remove(key);
+        });
+        self.report_drained(unit);
+    }
+
+    /// A held tenant whose last request has been answered.
+    pub(super) fn report_drained(&mut self, unit: UnitId) {
+        if self.upstreams.get(unit).is_some_and(|upstream| upstream.gate == Gate::Held && upstream.busy == 0) {
+            self.shared.facts.push_back(Fact::Drained(unit));
+        }
+    }
+
+    /// The process is gone. Connections that it had accepted have ended; those still open lie in the queue, where the
+    /// next process finds them.
+    pub fn gone(&mut self, unit: UnitId) {
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        upstream.gate = Gate::Down;
+        upstream.ready = None;
+        if let Err(error) = upstream.listener.restore() {
+            log::warn!("{}: cannot restore the path of its socket: {error}", upstream.name);
+        }
+        let idle = std::mem::take(&mut upstream.pool);
+        idle.into_iter().chain(upstream.probing.take()).for_each(|key| {
+            self.conns.remove(key);
+        });
+        for client in self.users(unit) {
+            self.advance(client);
+        }
+        if self.upstreams.get(unit).is_some_and(Upstream::is_wanted) {
+            self.shared.facts.push_back(Fact::Wanted(unit));
+        }
+    }
+
+    /// Clients with a connection to this tenant. Their connections are read again, edge or not.
+    fn users(&mut self, unit: UnitId) -> Vec<ClientKey> {
+        let users = self.conns.values_mut().filter(|conn| conn.unit == unit);
+        users
+            .filter_map(|conn| {
+                conn.wire.suspect();
+                conn.client
+            })
+            .collect()
+    }
+
+    /// The tenant failed: what waits for it, and what comes until then, is answered with 503. Its queue is emptied, so
+    /// that the next start does not act on a request that has been answered.
+    pub fn refuse(&mut self, unit: UnitId, until: Instant) {
+        let users = self.users(unit);
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        upstream.gate = Gate::Refusing(until);
+        let waiting = std::mem::take(&mut upstream.waiting);
+        let unanswered = |key: &ClientKey| {
+            self.clients.get(*key).is_some_and(|c| c.phase == Phase::Exchange && c.exchange.answer.is_none())
+        };
+        let unanswered: Vec<_> = users.into_iter().filter(unanswered).collect();
+        let retry = until.saturating_duration_since(self.shared.now);
+        for key in waiting.into_iter().chain(unanswered) {
+            self.refuse_client(key, 503, "the application did not start", Some(retry));
+        }
+        if let Some(upstream) = self.upstreams.get(unit) {
+            upstream.listener.flush();
+        }
+    }
+
+    /// Connects to the unit's port until it answers.
+    pub fn probe(&mut self, unit: UnitId) {
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        let Some(address) = upstream.listener.port() else { return };
+        match upstream.listener.connect() {
+            Ok((fd, _)) => {
+                let conn = Conn {
+                    wire: Wire::connecting(fd),
+                    unit,
+                    client: None,
+                    input: Buffer::default(),
+                    connecting: true,
+                    unix: false,
+                    reusable: true,
+                };
+                let key = self.conns.insert(conn);
+                match self.shared.registry.add_socket(self.conns[key].wire.fd(), Source::Upstream(data(key))) {
+                    Ok(()) => upstream.probing = Some(key),
+                    Err(error) => {
+                        log::warn!("cannot watch a connection to port {address}: {error}");
+                        self.conns.remove(key);
+                        self.probe_later(unit);
+                    }
+                }
+            }
+            Err(_) => self.probe_later(unit),
+        }
+    }
+
+    fn probe_later(&mut self, unit: UnitId) {
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        self.shared.timers.set(&mut upstream.probe, self.shared.now + PROBE, Owner::Probe(unit));
+    }
+
+    pub(super) fn probe_due(&mut self, unit: UnitId, entry: Instant) {
+        let now = self.shared.now;
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        let due = self.shared.timers.due(&mut upstream.probe, entry, now, Owner::Probe(unit));
+        if due && upstream.gate == Gate::Down {
+            self.probe(unit);
+        }
+    }
+
+    /// connect(2) to a port has ended. True if the connection stands.
+    pub(super) fn finish_connect(&mut self, key: ConnKey) -> bool {
+        let Some(conn) = self.conns.get_mut(key) else { return false };
+        if !conn.wire.is_writable() {
+            return false;
+        }
+        conn.connecting = false;
+        let (unit, client, stands) = (conn.unit, conn.client, conn.wire.connected());
+        let probing = self.upstreams.get(unit).is_some_and(|upstream| upstream.probing == Some(key));
+        match (stands, client) {
+            (true, None) if probing => self.probed(unit, key),
+            (true, _) => {}
+            (false, Some(client)) => self.lose(client, Loss::Unwritable),
+            (false, None) => {
+                self.conns.remove(key);
+                if probing {
+                    self.probe_later(unit);
+                }
+            }
+        }
+        stands
+    }
+
+    /// The port answers: the connection that found out serves the first request.
+    fn probed(&mut self, unit: UnitId, key: ConnKey) {
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        upstream.probing = None;
+        upstream.pool.push(key);
+        self.shared.facts.push_back(Fact::Reached(unit));
+    }
+
+    /// Starts the idle clock of a tenant that has nothing to do, or stops it.
+    pub(super) fn rest(&mut self, unit: UnitId) {
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        let Some(idle_stop) = upstream.idle_stop else { return };
+        if upstream.gate == Gate::Open && upstream.is_quiet() {
+            self.shared.timers.set(&mut upstream.idle, self.shared.now + idle_stop, Owner::Idle(unit));
+        } else {
+            upstream.idle.clear();
+        }
+    }
+
+    pub(super) fn idle_due(&mut self, unit: UnitId, entry: Instant) {
+        let Shared { timers, now, facts, .. } = &mut self.shared;
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        if timers.due(&mut upstream.idle, entry, *now, Owner::Idle(unit)) && upstream.is_quiet() {
+            facts.push_back(Fact::Idled(unit));
+        }
+    }
+
+    /// An idle connection of the pool has ended.
+    pub(super) fn drop_idle(&mut self, key: ConnKey, unit: UnitId) {
+        if let Some(upstream) = self.upstreams.get_mut(unit) {
+            upstream.pool.retain(|&idle| idle != key);
+            if upstream.probing == Some(key) {
+                upstream.probing = None;
+            }
+        }
+        self.conns.remove(key);
+    }
+}

@@ -1,0 +1,59 @@
+//! Request ids: 128 bits that no other request has. They identify, they protect nothing.
+
+use std::io;
+
+use rustix::rand::{GetRandomFlags, getrandom};
+
+/// A generator (splitmix64), seeded once by the kernel.
+#[derive(Debug)]
+pub(super) struct Ids {
+    seed: u64,
+    count: u64,
+}
+
+impl Ids {
+    /// Seeds the generator.
+    pub fn new() -> io::Result<Self> {
+        let mut bytes = [0; 16];
+        getrandom(&mut bytes[..], GetRandomFlags::empty())?;
+        let (seed, count) = bytes.split_at(8);
+        let number = |half: &[u8]| half.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
+        Ok(Self { seed: number(seed), count: number(count) })
+    }
+
+    /// Writes the next id, 32 hexadecimal digits, over `into`.
+    pub fn next(&mut self, into: &mut String) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        self.count = self.count.wrapping_add(1);
+        let words = [mix(self.seed ^ self.count), mix(self.seed.wrapping_add(self.count.rotate_left(32)))];
+        into.clear();
+        for word in words {
+            (0..16).rev().for_each(|nibble| into.push(DIGITS[(word >> (nibble * 4) & 15) as usize].into()));
+        }
+    }
+}
+
+fn mix(word: u64) -> u64 {
+    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ word >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_differ_and_have_32_digits() {
+        let mut ids = Ids::new().unwrap();
+        let mut id = String::new();
+        let mut seen = HashSet::new();
+        for _ in 0..10_000 {
+            ids.next(&mut id);
+            assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
+            assert!(seen.insert(id.clone()));
+        }
+    }
+}

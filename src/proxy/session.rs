@@ -1,0 +1,394 @@
+//! A client's requests, one after the other: read a head, admit it, end the exchange, close.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::client::{Client, Phase};
+use super::exchange::{Exchange, Loss};
+use super::upstream::Admission;
+use super::{ClientKey, Fact, Proxy, ROUNDS, Shared};
+use crate::http::{self, Body, Content, Framing, Hop, Reply, RequestHead, Version};
+use crate::route::Decision;
+use crate::unit::UnitId;
+use crate::wire::{Read, Write};
+
+/// How long a finished connection may still send what nobody reads.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How to go on with a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There may be more to do.
+    Again,
+    /// Nothing before the next edge.
+    Wait,
+    /// The connection is over.
+    Close,
+}
+
+impl Proxy {
+    /// Does what can be done for a client, but not more than its share of a turn.
+    pub(super) fn advance(&mut self, key: ClientKey) {
+        for _ in 0..ROUNDS {
+            let Some(client) = self.clients.get_mut(key) else { return };
+            let step = match client.phase {
+                Phase::Head => self.read_request(key),
+                Phase::Waiting => self.keep_waiting(key),
+                Phase::Exchange => self.exchange(key),
+                Phase::Tunnel => self.tunnel(key),
+                Phase::Last => self.write_last(key),
+                Phase::Linger => self.linger(key),
+            };
+            match step {
+                Step::Again => {}
+                Step::Wait => return,
+                Step::Close => return self.close(key),
+            }
+        }
+        self.shared.pending.push_back(key);
+    }
+
+    /// Reads the next request, once the answer before it has been taken.
+    fn read_request(&mut self, key: ClientKey) -> Step {
+        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
+        match flush(client, &mut self.shared) {
+            Write::Some(_) => {}
+            Write::Blocked => return Step::Wait,
+            Write::Broken => return Step::Close,
+        }
+        let mut scratch = std::mem::take(&mut self.shared.scratch);
+        let step = self.take_request(key, &mut scratch);
+        self.shared.scratch = scratch;
+        step
+    }
+
+    fn take_request(&mut self, key: ClientKey, scratch: &mut [u8]) -> Step {
+        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
+        let mut count = 0;
+        if !std::mem::take(&mut client.fresh) {
+            match client.wire.read(scratch) {
+                Read::Some(bytes) => count = bytes,
+                Read::Blocked => return Step::Wait,
+                Read::End | Read::Reset => return Step::Close,
+            }
+        }
+        let mut input = std::mem::take(&mut client.input);
+        let first = input.is_empty();
+        if !first {
+            input.push(&scratch[..count], &mut self.shared.pool);
+        }
+        let bytes = if first { &scratch[..count] } else { input.bytes() };
+        if client.exchange.bytes_in == 0 {
+            client.exchange.arrived = self.shared.now;
+        }
+        let step = match RequestHead::parse(bytes) {
+            Ok(Some(head)) => {
+                let taken = self.begin(key, &head, &bytes[head.len..]) + head.len;
+                self.keep_input(key, &bytes[taken..]);
+                Step::Again
+            }
+            Ok(None) => {
+                let begun = client.exchange.bytes_in > 0;
+                client.exchange.bytes_in = bytes.len() as u64;
+                self.keep_input(key, bytes);
+                self.hurry(key, begun)
+            }
+            Err(refusal) => {
+                client.exchange.keep_alive = false;
+                let line = bytes.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
+                client.exchange.line.extend_from_slice(&line[..line.len().min(200)]);
+                self.answer(key, refusal.status, refusal.reason, None);
+                Step::Again
+            }
+        };
+        input.clear(&mut self.shared.pool);
+        step
+    }
+
+    /// Keeps bytes that belong to the next request, or to a head that is not complete.
+    fn keep_input(&mut self, key: ClientKey, bytes: &[u8]) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.input.push(bytes, &mut self.shared.pool);
+        }
+    }
+
+    /// A head has begun: all of it has to come in time.
+    fn hurry(&mut self, key: ClientKey, begun: bool) -> Step {
+        if !begun {
+            self.set_alarm(key, self.shared.limits.timeout_head);
+        }
+        match self.clients.get(key) {
+            Some(client) if client.wire.is_readable() => Step::Again,
+            _ => Step::Wait,
+        }
+    }
+
+    /// A complete head: decides who answers. Returns how much of `rest` belongs to the request's body and was taken.
+    fn begin(&mut self, key: ClientKey, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
+        let exchange = &mut client.exchange;
+        exchange.remember(head, self.shared.draining);
+        self.shared.ids.next(&mut exchange.id);
+        match self.table.decide(head.host, head.target) {
+            Decision::Health => {
+                self.answer(key, 200, "", None);
+                0
+            }
+            Decision::NotFound => {
+                self.answer(key, 404, "no application answers here", None);
+                0
+            }
+            Decision::Tenant(unit) => self.admit(key, unit, head, rest),
+        }
+    }
+
+    fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+        let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else {
+            return 0;
+        };
+        client.exchange.unit = Some(unit);
+        let admission = match self.shared.draining {
+            true => Admission::Refuse(Duration::from_secs(1)),
+            false => upstream.admit(self.shared.now),
+        };
+        if let Admission::Refuse(after) = admission {
+            self.answer(key, 503, "the application is not available", Some(after));
+            return 0;
+        }
+        let hop = Hop {
+            client: client.peer,
+            https: false,
+            request_id: &client.exchange.id,
+            start_ms: unix_ms(self.shared.wall),
+            trusted: false,
+        };
+        let mut request = self.shared.pool.take();
+        http::forward_request(&mut request, head, &hop);
+        client.exchange.request = request;
+        let taken = match client.exchange.take_body(rest) {
+            Ok(taken) => taken,
+            Err(http::Malformed(reason)) => {
+                client.exchange.keep_alive = false;
+                self.answer(key, 400, reason, None);
+                return rest.len();
+            }
+        };
+        if admission == Admission::Send {
+            self.dispatch(key, unit);
+        } else {
+            let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
+            upstream.waiting.push_back(key);
+            client.phase = Phase::Waiting;
+            if upstream.is_wanted() {
+                self.shared.facts.push_back(Fact::Wanted(unit));
+            }
+            self.set_alarm(key, wait);
+        }
+        taken
+    }
+
+    /// In the waiting room: a client that leaves is forgotten.
+    fn keep_waiting(&mut self, key: ClientKey) -> Step {
+        match self.clients.get(key) {
+            Some(client) if client.wire.is_read_closed() || client.wire.is_broken() => Step::Close,
+            _ => Step::Wait,
+        }
+    }
+
+    /// Answers a request ourselves. A client whose request is not read to its end loses its connection after it.
+    pub(super) fn answer(&mut self, key: ClientKey, status: u16, detail: &str, retry: Option<Duration>) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let exchange = &mut client.exchange;
+        exchange.status = status;
+        exchange.answered = Some(self.shared.now);
+        exchange.keep_alive &= exchange.body.is_done();
+        let accept = Some(exchange.accept.as_slice()).filter(|accept| !accept.is_empty());
+        let content = match status {
+            200 => Content::As { content_type: "text/plain; charset=utf-8", body: "OK\n" },
+            _ => Content::Page { detail, accept },
+        };
+        let reply = Reply {
+            status,
+            version: exchange.version,
+            keep_alive: exchange.keep_alive,
+            head_only: exchange.head_only,
+            now: unix_ms(self.shared.wall) / 1000,
+            retry_after: retry.map(|after| after.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32),
+            allow: (status == 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            request_id: &exchange.id,
+            content,
+        };
+        let out = client.output.open(&mut self.shared.pool);
+        let before = out.len();
+        http::reply(out, &reply);
+        exchange.bytes_out = (out.len() - before) as u64;
+        self.finish(key);
+    }
+
+    /// The exchange is over: log it, and on to the next one, or to the end.
+    pub(super) fn finish(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let exchange = &mut client.exchange;
+        let ready = exchange.unit.and_then(|unit| self.upstreams.get(unit)).and_then(|upstream| upstream.ready);
+        self.shared.access.push(exchange, client.peer, ready, self.shared.now);
+        let keep_alive = exchange.keep_alive && exchange.body.is_done() && !self.shared.draining;
+        exchange.reset(&mut self.shared.pool);
+        client.fresh = !client.input.is_empty();
+        let (phase, after) = match keep_alive {
+            true => (Phase::Head, self.shared.limits.timeout_keep_alive),
+            false => (Phase::Last, self.shared.limits.timeout_body),
+        };
+        client.phase = phase;
+        self.set_alarm(key, after);
+    }
+
+    /// The last answer is on its way; the end of writing follows it.
+    fn write_last(&mut self, key: ClientKey) -> Step {
+        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
+        match flush(client, &mut self.shared) {
+            Write::Some(_) => {
+                client.wire.finish();
+                client.phase = Phase::Linger;
+                self.set_alarm(key, LINGER);
+                Step::Again
+            }
+            Write::Blocked => Step::Wait,
+            Write::Broken => Step::Close,
+        }
+    }
+
+    /// Drops what still comes: closing with unread bytes would reset the connection and take the answer with it
+    /// (RFC 9112 §9.6).
+    fn linger(&mut self, key: ClientKey) -> Step {
+        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
+        match client.wire.read(&mut self.shared.scratch) {
+            Read::Some(_) => Step::Again,
+            Read::Blocked => Step::Wait,
+            Read::End | Read::Reset => Step::Close,
+        }
+    }
+
+    /// A client's connection is over, in whatever phase it is.
+    pub(super) fn close(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let phase = client.phase;
+        if matches!(phase, Phase::Waiting | Phase::Exchange) {
+            let exchange = &mut client.exchange;
+            // nginx's code for a client that left before its answer.
+            exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
+            self.shared.access.push(exchange, client.peer, None, self.shared.now);
+        }
+        let unit = client.exchange.unit;
+        self.release(key, false);
+        if let Some(mut client) = self.clients.remove(key) {
+            client.exchange.reset(&mut self.shared.pool);
+            client.input.clear(&mut self.shared.pool);
+            client.output.clear(&mut self.shared.pool);
+        }
+        if let (Phase::Waiting, Some(upstream)) = (phase, unit.and_then(|unit| self.upstreams.get_mut(unit))) {
+            upstream.forget(key);
+        }
+        if let Some(unit) = unit {
+            self.rest(unit);
+        }
+    }
+
+    /// The deadline of a client's phase.
+    pub(super) fn client_due(&mut self, key: ClientKey, entry: Instant) {
+        let now = self.shared.now;
+        let Some(client) = self.clients.get_mut(key) else { return };
+        if !self.shared.timers.due(&mut client.alarm, entry, now, super::Owner::Client(key)) {
+            return;
+        }
+        match client.phase {
+            Phase::Head if client.input.is_empty() => self.close(key),
+            Phase::Head => {
+                client.exchange.keep_alive = false;
+                self.answer(key, 408, "the request head did not come in time", None);
+                self.advance(key);
+            }
+            Phase::Waiting => {
+                self.refuse_client(key, 503, "the application did not answer in time", Some(Duration::from_secs(1)));
+            }
+            Phase::Exchange => self.exchange_due(key),
+            Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
+        }
+    }
+
+    /// Takes a request out of the waiting room, or off its connection, and answers it ourselves.
+    pub(super) fn refuse_client(&mut self, key: ClientKey, status: u16, detail: &str, retry: Option<Duration>) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let unit = client.exchange.unit;
+        if let Some(upstream) = unit.and_then(|unit| self.upstreams.get_mut(unit)) {
+            upstream.forget(key);
+        }
+        self.release(key, false);
+        self.answer(key, status, detail, retry);
+        if let Some(unit) = unit {
+            self.rest(unit);
+        }
+        self.advance(key);
+    }
+
+    /// The connection to the tenant ended before its answer.
+    pub(super) fn lose(&mut self, key: ClientKey, loss: Loss) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let (Some(unit), Some(conn)) = (client.exchange.unit, client.exchange.conn) else { return };
+        let unix = self.conns.get(conn).is_some_and(|conn| conn.unix);
+        if !client.exchange.may_retry(loss, unix) {
+            return self.refuse_client(key, 502, "the application closed the connection", None);
+        }
+        self.release(key, false);
+        let Some(client) = self.clients.get_mut(key) else { return };
+        client.exchange.sent = 0;
+        client.phase = Phase::Waiting;
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        // It was first, and is first again.
+        upstream.waiting.push_front(key);
+        if upstream.is_wanted() {
+            self.shared.facts.push_back(Fact::Wanted(unit));
+        }
+        self.serve_waiting(unit);
+    }
+}
+
+/// Writes what a client has not taken yet. `Some` when nothing is left.
+pub(super) fn flush(client: &mut Client, shared: &mut Shared) -> Write {
+    while !client.output.is_empty() {
+        match client.wire.write(client.output.bytes(), &[]) {
+            Write::Some(count) => client.output.consume(count, &mut shared.pool),
+            other => return other,
+        }
+    }
+    Write::Some(0)
+}
+
+impl Exchange {
+    /// Takes from a head what is needed later.
+    fn remember(&mut self, head: &RequestHead<'_>, draining: bool) {
+        self.body = Body::new(head.framing);
+        self.head_only = head.method == "HEAD";
+        self.upgrade = head.upgrade.is_some();
+        self.keep_alive = head.keep_alive && !draining;
+        self.version = head.version;
+        self.bytes_in = head.len as u64;
+        self.accept.extend_from_slice(head.fields.find("accept").unwrap_or_default());
+        let version: &[u8] = if head.version == Version::Http10 { b" HTTP/1.0" } else { b" HTTP/1.1" };
+        for part in [head.method.as_bytes(), b" ", head.target.as_bytes(), version] {
+            self.line.extend_from_slice(part);
+        }
+        debug_assert!(head.framing != Framing::UntilClose);
+    }
+
+    /// Adds bytes of the request's body. Returns how many belong to it.
+    pub(super) fn take_body(&mut self, bytes: &[u8]) -> Result<usize, http::Malformed> {
+        let taken = self.body.feed(bytes, |_| {})?;
+        self.request.extend_from_slice(&bytes[..taken]);
+        self.bytes_in += taken as u64;
+        Ok(taken)
+    }
+}
+
+/// Unix milliseconds.
+fn unix_ms(wall: SystemTime) -> u64 {
+    wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

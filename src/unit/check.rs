@@ -1,0 +1,93 @@
+//! What one unit must not say, although each of its values is right (systemd's `service_verify`, `socket_verify`).
+
+use super::layers::Layers;
+use super::load::Draft;
+use super::report::Report;
+use super::{Listen, Pass, Priority, Restart, Service, ServiceType, Socket, Unit};
+
+/// Checks one unit by itself; mends what systemd mends.
+pub(crate) fn unit(draft: &mut Draft<'_>, report: &mut Report) {
+    let Draft { unit, layers, .. } = draft;
+    service(&mut unit.service, layers, report);
+    if unit.route.is_some() {
+        tenant(unit, layers, report);
+    } else if unit.service.idle_stop.is_some() {
+        let place = layers.place("service", "idle_stop");
+        report.error(
+            place,
+            "[service] idle_stop: only a unit with a [route] can be idle; add a [route], or leave idle_stop out",
+        );
+    }
+    if let Some(held) = &unit.socket {
+        socket(held, layers, report);
+    }
+}
+
+fn service(service: &mut Service, layers: &Layers<'_>, report: &mut Report) {
+    let oneshot = service.kind == ServiceType::Oneshot;
+    if oneshot && service.restart == Restart::Always {
+        let place = layers.place("service", "restart");
+        report.error(
+            place,
+            "[service] restart: a oneshot that always restarts never ends; write \"on-failure\" or \"no\"",
+        );
+    }
+    if !oneshot && service.remain_after_exit {
+        let place = layers.place("service", "remain_after_exit");
+        report.warning(
+            place,
+            "[service] remain_after_exit: only a oneshot remains active; write type = \"oneshot\", or leave it out",
+        );
+    }
+    if service.restart_max_delay_sec < service.restart_sec {
+        let place = layers.place("service", "restart_max_delay_sec");
+        report.warning(
+            place,
+            "[service] restart_max_delay_sec: shorter than restart_sec, which is lowered to it; raise it",
+        );
+        service.restart_sec = service.restart_max_delay_sec;
+    }
+}
+
+fn tenant(unit: &Unit, layers: &Layers<'_>, report: &mut Report) {
+    if unit.priority == Priority::High {
+        let place = layers.place("unit", "priority");
+        report.error(
+            place,
+            "[unit] priority: a unit with a [route] starts at its first request; leave priority = \"high\" out",
+        );
+    }
+    if unit.service.kind == ServiceType::Oneshot {
+        let place = layers.place("service", "type");
+        report.error(
+            place,
+            "[service] type: a oneshot ends before it could answer its [route]; write \"exec\" or \"notify\"",
+        );
+    }
+}
+
+fn socket(socket: &Socket, layers: &Layers<'_>, report: &mut Report) {
+    let Listen::Unix(path) = &socket.listen else {
+        if layers.node("socket", "mode").is_some() {
+            report.warning(
+                layers.place("socket", "mode"),
+                "[socket] mode: only a unix socket has permission bits; leave it out",
+            );
+        }
+        return;
+    };
+    if socket.pass == Pass::Port {
+        let message =
+            "[socket] pass: \"port\" needs a tcp address; write listen = \"tcp:127.0.0.1:0\", or leave listen out";
+        report.error(layers.place("socket", "pass"), message);
+    }
+    let length = path.as_os_str().len();
+    if length > Listen::PATH_MAX && layers.node("socket", "listen").is_none() {
+        let most = Listen::PATH_MAX;
+        let message = format!(
+            "[socket] listen: \"{}\" has {length} bytes, and a unix socket's path at most {most}; set a shorter one",
+            path.display()
+        );
+        report.error(layers.place("socket", "listen"), message);
+    }
+}

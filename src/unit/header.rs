@@ -1,0 +1,47 @@
+//! `[unit]`: what a unit is called and what it waits for (systemd.unit(5)).
+
+use super::layers::Node;
+use super::section::section;
+use super::value::{Cx, Value};
+use super::{Name, Priority, Target};
+
+section! {
+    /// Description, order and dependencies of a unit. [`Unit`](super::Unit) carries the same fields.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Header in "unit" (fields) {
+        /// One line for people; default: the unit's name.
+        description: String as line = fields.cx.scope.map_or_else(String::new, |scope| scope.name.to_string());
+        /// `high`: up before the first tenant, stopped after the last. Default `normal`.
+        priority: Priority = Priority::Normal;
+        /// Start after these, stop before them (systemd.unit(5), After=).
+        after: Vec<Name> = Vec::new();
+        /// Start these too; if one fails, this unit is not started (Requires=).
+        requires: Vec<Name> = Vec::new();
+        /// Start these too, whatever becomes of them (Wants=).
+        wants: Vec<Name> = Vec::new();
+        /// The lifecycle targets that start this unit; default `["boot"]` for `priority = "high"`, else none.
+        wanted_by: Vec<Target> = if priority == Priority::High { vec![Target::Boot] } else { Vec::new() };
+    }
+}
+
+impl Value for Priority {
+    fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        cx.one_of(node, &[("normal", Self::Normal), ("high", Self::High)])
+    }
+}
+
+impl Value for Target {
+    fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        cx.one_of(node, &[("boot", Self::Boot)])
+    }
+}
+
+/// A text of one line.
+fn line(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
+    let text = String::read(node, cx)?;
+    if text.contains(char::is_control) {
+        cx.error(node.place, "a description is one line of text; leave line breaks and control characters out");
+        return None;
+    }
+    Some(text)
+}

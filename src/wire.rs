@@ -1,0 +1,156 @@
+//! One non-blocking stream socket with what is known of its readiness. Never knows what the bytes mean.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
+
+use crate::poller::Readiness;
+
+/// A stream socket. Readiness is edge-triggered: a bit stays set until a call would block or comes back short (epoll(7)).
+#[derive(Debug)]
+pub struct Wire {
+    fd: OwnedFd,
+    readable: bool,
+    writable: bool,
+    read_closed: bool,
+    broken: bool,
+}
+
+/// What a read gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// So many bytes.
+    Some(usize),
+    /// Nothing now.
+    Blocked,
+    /// The peer has finished writing.
+    End,
+    /// The peer reset the connection: on a unix socket it closed with bytes of ours unread.
+    Reset,
+}
+
+/// What a write gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// So many bytes.
+    Some(usize),
+    /// Nothing now.
+    Blocked,
+    /// Nobody will read it.
+    Broken,
+}
+
+impl Wire {
+    /// A connected socket. Writing is tried at once; reading waits for the first edge.
+    pub fn new(fd: OwnedFd) -> Self {
+        Self { fd, readable: false, writable: true, read_closed: false, broken: false }
+    }
+
+    /// A socket whose connect(2) is under way: writing waits for the first edge too.
+    pub fn connecting(fd: OwnedFd) -> Self {
+        Self { writable: false, ..Self::new(fd) }
+    }
+
+    /// Remembers an edge.
+    pub fn note(&mut self, edge: Readiness) {
+        self.readable |= edge.readable || edge.read_closed || edge.broken;
+        self.writable |= edge.writable || edge.broken;
+        self.read_closed |= edge.read_closed;
+        self.broken |= edge.broken;
+    }
+
+    /// Reads again although no edge came: somebody knows better (the peer's process has ended).
+    pub fn suspect(&mut self) {
+        self.readable = true;
+    }
+
+    /// A read may give something.
+    pub fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    /// A write may take something.
+    pub fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// The peer will write no more (what it wrote may still be unread).
+    pub fn is_read_closed(&self) -> bool {
+        self.read_closed
+    }
+
+    /// Error or hang-up: the peer is gone for good.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Reads into `into`. A short read means drained, unless the end is already announced.
+    pub fn read(&mut self, into: &mut [u8]) -> Read {
+        if !self.readable {
+            return Read::Blocked;
+        }
+        loop {
+            return match rustix::net::recv(&self.fd, &mut *into, RecvFlags::DONTWAIT) {
+                Ok((0, _)) => Read::End,
+                Ok((count, _)) => {
+                    self.readable = count == into.len() || self.read_closed || self.broken;
+                    Read::Some(count)
+                }
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => {
+                    self.readable = false;
+                    Read::Blocked
+                }
+                Err(_) => Read::Reset,
+            };
+        }
+    }
+
+    /// Writes `head`, then `tail`: in one call, without copying.
+    pub fn write(&mut self, head: &[u8], tail: &[u8]) -> Write {
+        if !self.writable {
+            return Write::Blocked;
+        }
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        loop {
+            let sent = match (head.is_empty(), tail.is_empty()) {
+                (_, true) => rustix::net::send(&self.fd, head, flags),
+                (true, false) => rustix::net::send(&self.fd, tail, flags),
+                (false, false) => {
+                    let parts = [IoSlice::new(head), IoSlice::new(tail)];
+                    rustix::net::sendmsg(&self.fd, &parts, &mut SendAncillaryBuffer::default(), flags)
+                }
+            };
+            return match sent {
+                Ok(count) => {
+                    self.writable = count == head.len() + tail.len();
+                    Write::Some(count)
+                }
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => {
+                    self.writable = false;
+                    Write::Blocked
+                }
+                Err(_) => Write::Broken,
+            };
+        }
+    }
+
+    /// Finishes writing: the peer reads the end.
+    pub fn finish(&self) {
+        // The peer may be gone already: then there is nobody to tell.
+        let _ = rustix::net::shutdown(&self.fd, Shutdown::Write);
+    }
+
+    /// The result of a connect(2) that was under way, once writable.
+    pub fn connected(&self) -> bool {
+        matches!(rustix::net::sockopt::socket_error(&self.fd), Ok(Ok(())))
+    }
+
+    /// The descriptor, to be watched.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
