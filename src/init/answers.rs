@@ -40,7 +40,7 @@ impl Init {
     pub(super) fn answer_job(&mut self, operator: OperatorKey, result: &JobResult) {
         let (word, detail) = match result {
             JobResult::Done => ("done", String::new()),
-            JobResult::Failed(outcome) => ("failed", format!("it failed: {outcome}; see its log")),
+            JobResult::Failed(outcome) => ("failed", outcome.to_string()),
             JobResult::Dependency(unit) => ("dependency", format!("it requires {unit}, which failed")),
             JobResult::Canceled => ("canceled", "another job took its place".to_owned()),
         };

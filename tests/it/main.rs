@@ -10,6 +10,7 @@ mod log;
 mod procfs;
 mod random;
 mod setup;
+mod showcase;
 mod web;
 mod websocket;
 
