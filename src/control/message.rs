@@ -159,8 +159,14 @@ mod tests {
             assert_eq!(serde_json::from_str::<Request>(text).unwrap(), request);
             assert_eq!(serde_json::to_string(&request).unwrap(), text);
         }
-        for bad in ["", "{}", "list", r#"{"verb":"status"}"#, r#"{"verb":"rm","unit":"x"}"#, r#"{"verb":"stop","unit":"a","x":1}"#]
-        {
+        for bad in [
+            "",
+            "{}",
+            "list",
+            r#"{"verb":"status"}"#,
+            r#"{"verb":"rm","unit":"x"}"#,
+            r#"{"verb":"stop","unit":"a","x":1}"#,
+        ] {
             assert!(serde_json::from_str::<Request>(bad).is_err(), "{bad}");
         }
     }

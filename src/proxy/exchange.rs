@@ -34,6 +34,8 @@ pub(super) struct Exchange {
     pub answer: Option<Body>,
     /// The client speaks HTTP/1.0 and must not see chunks.
     pub dechunk: bool,
+    /// The answer is a stream of events: its reader never finishes writing early, so that his end of writing is his end.
+    pub event_stream: bool,
     /// The request is a HEAD.
     pub head_only: bool,
     /// The client asked for another protocol.
@@ -91,6 +93,7 @@ impl Exchange {
             body: Body::new(Framing::None),
             answer: None,
             dechunk: false,
+            event_stream: false,
             head_only: false,
             upgrade: false,
             keep_alive: true,
@@ -120,6 +123,7 @@ impl Exchange {
         self.body = Body::new(Framing::None);
         self.answer = None;
         self.dechunk = false;
+        self.event_stream = false;
         self.head_only = false;
         self.upgrade = false;
         self.keep_alive = true;

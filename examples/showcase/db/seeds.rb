@@ -1,6 +1,6 @@
 Event.create!(title: ENV.fetch("EVENT_TITLE", "Showcase"))
 
-["Ada", "Bruno", "Celia"].each { |name| Judge.create!(name: name) }
+{ "A" => "Ada", "B" => "Bruno", "C" => "Celia" }.each { |letter, name| Judge.create!(letter: letter, name: name) }
 
 [
   ["Nina Alvarez", "Tom Becker", "Harbor Dance"], ["Mei Tanaka", "Luis Ortega", "Studio Nord"],
