@@ -1,4 +1,4 @@
-//! The Rails application of examples/showcase as tenants, with Redis and Sidekiq beside it. Writes nothing into the source tree.
+//! The Rails application of examples/showcase under the ready-made units: tenants, Redis and Sidekiq. Writes nothing into the source tree.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,43 +8,39 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::harness::Init;
-use crate::setup::{Setup, free_address};
+use crate::setup::Setup;
 
 /// What Debian installs; without it these tests fail, they are never skipped.
 const NEEDED: &[&str] = &["/usr/bin/puma", "/usr/bin/bundle", "/usr/bin/redis-server", "/usr/bin/sidekiq"];
 
+/// What the tests want different from the ready-made units/rails@.toml.
 const SHOWCASE: &str = r#"
 [service]
-type = "notify"
-exec_start = ["bundle", "exec", "puma", "-C", "config/puma.rb", "-b", "unix://%t/%n.sock", "config.ru"]
 working_directory = "@APP@"
-environment = { @SHARED@, DATABASE_URL = "sqlite3:@DIR@/%i.sqlite3", RAILS_RELATIVE_URL_ROOT = "/%i", EVENT_TITLE = "Event %i"@VARIABLES@ }
 @SERVICE@
-[socket]
-listen = "unix:%t/%n.sock"
+[service.environment]
+@SHARED@
+DATABASE_URL = "sqlite3:@DIR@/%i.sqlite3"
+EVENT_TITLE = "Event %i"
+@VARIABLES@
 [route]
-path = "/%i"
+# Time for a busy machine.
 wait = "2m"
 "#;
 
+/// The same of units/redis.toml.
 const REDIS: &str = r#"
-[unit]
-priority = "high"
 [service]
-type = "notify"
-exec_start = ["redis-server", "--bind", "127.0.0.1", "--port", "@PORT@", "--supervised", "systemd", "--save", "", "--dir", "@DIR@"]
+working_directory = "@DIR@"
 "#;
 
+/// The same of units/sidekiq.toml.
 const SIDEKIQ: &str = r#"
-[unit]
-priority = "high"
-after = ["redis"]
-requires = ["redis"]
 [service]
-type = "notify"
-exec_start = ["bundle", "exec", "sidekiq", "-c", "2", "-t", "2"]
 working_directory = "@APP@"
-environment = { @SHARED@, DATABASE_URL = "sqlite3:@DIR@/sidekiq.sqlite3" }
+[service.environment]
+@SHARED@
+DATABASE_URL = "sqlite3:@DIR@/sidekiq.sqlite3"
 "#;
 
 /// Tenants at `/EVENT`, each with its own database `EVENT.sqlite3` in the configuration directory.
@@ -52,48 +48,46 @@ pub struct Showcase {
     events: Vec<String>,
     service: String,
     variables: String,
-    redis: Option<u16>,
+    jobs: bool,
 }
 
 /// Tenants of these names.
 pub fn showcase(events: &[&str]) -> Showcase {
     let events = events.iter().map(|&name| name.to_owned()).collect();
-    Showcase { events, service: String::new(), variables: String::new(), redis: None }
+    Showcase { events, service: String::new(), variables: String::new(), jobs: false }
 }
 
 impl Showcase {
     /// Lines of `[service]`.
     pub fn service(mut self, text: &str) -> Self {
         self.service.push_str(text);
+        self.service.push('\n');
         self
     }
 
     /// A variable of the tenants.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.push_str(&format!(", {name} = \"{value}\""));
+        self.variables.push_str(&format!("{name} = \"{value}\"\n"));
         self
     }
 
     /// With the high-priority units `redis` and `sidekiq`, where jobs go.
     pub fn jobs(mut self) -> Self {
-        self.redis = Some(free_address().port());
+        self.jobs = true;
         self
     }
 
     /// The configuration with these units.
     pub fn setup(&self) -> Setup {
-        let mut template = self.text(SHOWCASE);
-        for event in &self.events {
-            template.push_str(&format!("[[instance]]\nname = \"{event}\"\n"));
+        let instances = self.events.iter().map(|event| format!("[[instance]]\nname = \"{event}\"\n"));
+        let template = ready_made("rails@.toml") + &instances.collect::<String>();
+        let setup = Init::new().http("timeout_response = \"2m\"");
+        let setup = setup.unit("showcase@.toml", &template).drop_in("showcase@.toml", &self.text(SHOWCASE));
+        if !self.jobs {
+            return setup;
         }
-        // Time for a busy machine: nothing here is about time.
-        let setup = Init::new().http("timeout_response = \"2m\"").unit("showcase@.toml", &template);
-        match self.redis {
-            Some(port) => setup
-                .unit("redis.toml", &REDIS.replace("@PORT@", &port.to_string()))
-                .unit("sidekiq.toml", &self.text(SIDEKIQ)),
-            None => setup,
-        }
+        let setup = setup.unit("redis.toml", &ready_made("redis.toml")).drop_in("redis.toml", REDIS);
+        setup.unit("sidekiq.toml", &ready_made("sidekiq.toml")).drop_in("sidekiq.toml", &self.text(SIDEKIQ))
     }
 
     /// Starts tenantd.
@@ -103,21 +97,23 @@ impl Showcase {
     }
 
     fn text(&self, template: &str) -> String {
-        let (application, cache) = (application(), cache());
+        let cache = cache().display();
         let mut shared = format!(
-            "RAILS_ENV = \"production\", SHOWCASE_TEST = \"1\", SECRET_KEY_BASE = \"not a secret\", \
-             BUNDLE_GEMFILE = \"{cache}/Gemfile\", BOOTSNAP_CACHE_DIR = \"{cache}\"",
-            cache = cache.display()
+            "SHOWCASE_TEST = \"1\"\nSECRET_KEY_BASE = \"not a secret\"\n\
+             BUNDLE_GEMFILE = \"{cache}/Gemfile\"\nBOOTSNAP_CACHE_DIR = \"{cache}\"\n"
         );
-        if let Some(port) = self.redis {
-            shared.push_str(&format!(", REDIS_URL = \"redis://127.0.0.1:{port}/0\""));
+        if self.jobs {
+            shared.push_str("REDIS_URL = \"unix://%t/redis.sock\"\n");
         }
-        let template = template
-            .replace("@SERVICE@", &self.service)
-            .replace("@VARIABLES@", &self.variables)
-            .replace("@SHARED@", &shared);
-        template.replace("@APP@", &application.display().to_string())
+        let template = template.replace("@SERVICE@", &self.service).replace("@VARIABLES@", &self.variables);
+        template.replace("@SHARED@", &shared).replace("@APP@", &application().display().to_string())
     }
+}
+
+/// One of the units that are delivered with tenantd.
+fn ready_made(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("units").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn application() -> PathBuf {
@@ -146,10 +142,10 @@ fn cache() -> &'static Path {
     })
 }
 
-/// Judge Ada gives couple 101 a score in this heat.
+/// Judge A gives couple 101 a score in this heat.
 #[track_caller]
 pub fn post_score(init: &Init, event: &str, heat: u32, value: u32) {
-    let body = json!({ "heat": heat, "couple": 101, "judge": "Ada", "value": value }).to_string();
+    let body = json!({ "heat": heat, "couple": 101, "judge": "A", "value": value }).to_string();
     let fields = [("Content-Type", "application/json"), ("Accept", "application/json")];
     init.request("POST", &format!("/{event}/scores.json"), &fields, body.as_bytes()).expect(201);
 }
