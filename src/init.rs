@@ -2,10 +2,14 @@
 
 mod answers;
 mod effects;
+mod fatal;
 
+pub use fatal::Fatal;
+
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use slotmap::SecondaryMap;
@@ -29,19 +33,6 @@ const NOTIFY_BATCH: usize = 256;
 /// How long the last log lines may take.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
-/// Why tenantd could not start. Everything that can be wrong before the first unit is a clear end, not a guess.
-#[derive(Debug)]
-pub struct Fatal {
-    what: String,
-    error: io::Error,
-}
-
-impl std::fmt::Display for Fatal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot {}: {}", self.what, self.error)
-    }
-}
-
 /// All parts.
 pub struct Init {
     poller: Poller,
@@ -54,12 +45,14 @@ pub struct Init {
     control: Server,
     inherited: Inherited,
     notify_path: PathBuf,
+    /// Nobody else uses the runtime directory.
+    _alone: std::os::fd::OwnedFd,
     /// Pipes that tell whether execve succeeded.
     executed: SecondaryMap<UnitId, (u32, std::os::fd::OwnedFd)>,
     /// Pipes that had more than a turn's worth.
     unread: Vec<Source>,
-    /// The readiness of this turn.
-    ready: Vec<(Source, Readiness)>,
+    /// What is ready and has not had its turn. It survives a panic, since an edge is said only once.
+    ready: VecDeque<(Source, Readiness)>,
     listen: Vec<String>,
     started: Instant,
     now: Instant,
@@ -69,30 +62,35 @@ pub struct Init {
 
 impl Init {
     /// Binds everything that is to be bound. Starts nothing.
-    pub fn new(loaded: Loaded, inherited: Inherited, output: std::os::fd::OwnedFd) -> Result<Self, Fatal> {
+    pub fn new(
+        loaded: Loaded,
+        inherited: Inherited,
+        signals: Signals,
+        output: std::os::fd::OwnedFd,
+    ) -> Result<Self, Fatal> {
         let Loaded { config, units, warnings } = loaded;
-        let fatal = |what: &str| {
-            let what = what.to_owned();
-            move |error| Fatal { what, error }
-        };
-        let signals = Signals::new().map_err(fatal("take over the signals"))?;
+        let fatal = |what: &'static str| move |error| Fatal::new(what, error);
         let poller = Poller::new().map_err(fatal("make an epoll instance"))?;
         let registry = || poller.registry().map_err(fatal("share the epoll instance"));
         let mut journal = Journal::start(output, config.log).map_err(fatal("start the log writer"))?;
         journal.take_log();
+        journal.take_panics();
         warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));
 
         let runtime = &config.runtime_directory;
-        let private = runtime.join(".listen");
-        let make = |path: &std::path::Path| {
-            boot::runtime_directory(path).map_err(fatal(&format!("make the runtime directory {}", path.display())))
+        let in_runtime = |what: &str, path: &Path| {
+            let what = format!("{what} {}", path.display());
+            move |error| Fatal::runtime(what, error)
         };
+        let private = runtime.join(".listen");
+        let make = |path| boot::runtime_directory(path).map_err(in_runtime("make the runtime directory", path));
         make(runtime)?;
+        let alone = boot::lock(runtime).map_err(in_runtime("use the runtime directory", runtime))?;
         make(&private)?;
         let socket = runtime.join(control::SOCKET);
-        let control = Server::bind(&socket, registry()?).map_err(fatal(&format!("listen at {}", socket.display())))?;
+        let control = Server::bind(&socket, registry()?).map_err(in_runtime("listen at", &socket))?;
         let notify_path = runtime.join("notify.sock");
-        let notify = Receiver::bind(&notify_path).map_err(fatal(&format!("listen at {}", notify_path.display())))?;
+        let notify = Receiver::bind(&notify_path).map_err(in_runtime("listen at", &notify_path))?;
 
         let table = Table::new(&config.health.path);
         let mut proxy = Proxy::new(registry()?, config.http.clone(), table, config.log.access, private)
@@ -100,8 +98,8 @@ impl Init {
         // First of all sockets: who connects now waits some milliseconds, and is not refused.
         let mut listen = Vec::new();
         for address in &config.http.listen {
-            let what = format!("listen at {address} ([http] listen); is another server there?");
-            listen.push(proxy.open_door(*address).map_err(fatal(&what))?.to_string());
+            let opened = proxy.open_door(*address).map_err(|error| Fatal::address(address, error))?;
+            listen.push(opened.to_string());
         }
         let manager = Manager::new(units, config.pool, config.shutdown, seed(), Instant::now());
         boot::without_umask(|| add_sockets(&mut proxy, &manager))?;
@@ -124,9 +122,10 @@ impl Init {
             control,
             inherited,
             notify_path,
+            _alone: alone,
             executed: SecondaryMap::new(),
             unread: Vec::new(),
-            ready: Vec::with_capacity(1024),
+            ready: VecDeque::with_capacity(1024),
             listen,
             started: now,
             now,
@@ -137,29 +136,32 @@ impl Init {
 
     /// Runs until all is down. Returns the exit code.
     pub fn run(mut self) -> u8 {
-        self.welcome();
-        self.dispatch(Event::Booted);
-        self.settle();
-        boot::trim();
+        self.contain(Self::boot);
         loop {
             if let Some(code) = self.exit {
                 self.journal.say(None, format_args!("exit {code}"));
                 self.journal.finish(Instant::now() + LAST_LINES);
                 return code;
             }
-            // PID 1 never dies of a mistake of ours: what the turn had begun is lost, the next one goes on.
-            let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
-            if turn.is_err() {
-                self.recover();
-            }
+            self.contain(Self::turn);
         }
     }
 
-    /// The edges of a turn that panicked are lost: everything is looked at again.
-    fn recover(&mut self) {
-        self.journal.say(None, format_args!("a defect in tenantd was contained; please report the lines above"));
-        self.proxy.recover();
-        self.unread.extend([Source::Notify, Source::Signals, Source::Control]);
+    /// PID 1 never dies of a mistake of ours: the one thing that was at hand is lost, all else goes on.
+    fn contain(&mut self, work: fn(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            self.journal.say(None, format_args!("a defect in tenantd was contained; please report the line above"));
+            self.proxy.recover();
+            self.unread.extend([Source::Notify, Source::Signals, Source::Control]);
+        }
+        self.journal.turn();
+    }
+
+    fn boot(&mut self) {
+        self.welcome();
+        self.dispatch(Event::Booted);
+        self.settle();
+        boot::trim();
     }
 
     fn welcome(&mut self) {
@@ -182,28 +184,27 @@ impl Init {
         }
         self.now = Instant::now();
         self.proxy.turn(self.now, SystemTime::now());
-        self.ready.clear();
         self.ready.extend(self.poller.ready());
         self.ready.extend(self.unread.drain(..).map(|source| (source, Readiness::default())));
-        let ready = std::mem::take(&mut self.ready);
         // A READY=1 of a process that exits at once still counts (facts arrive together, order is ours).
-        let is = |wanted: Source| ready.iter().any(|(source, _)| *source == wanted);
-        if is(Source::Notify) {
+        if self.is_ready(Source::Notify) {
             self.hear();
         }
-        if is(Source::Signals) {
+        if self.is_ready(Source::Signals) {
             self.signalled();
         }
-        for &(source, readiness) in &ready {
+        while let Some((source, readiness)) = self.ready.pop_front() {
             self.readiness(source, readiness);
         }
-        self.ready = ready;
         self.settle();
         self.manager.elapse(self.now);
         self.proxy.elapse();
         self.settle();
         self.write_access();
-        self.journal.turn();
+    }
+
+    fn is_ready(&self, wanted: Source) -> bool {
+        self.ready.iter().any(|(source, _)| *source == wanted)
     }
 
     /// Until the earliest deadline; not at all while somebody has more to do.
@@ -337,7 +338,7 @@ impl Init {
 fn add_sockets(proxy: &mut Proxy, manager: &Manager) -> Result<(), Fatal> {
     for id in manager.ids() {
         let Some(unit) = manager.unit(id) else { continue };
-        let fatal = |error| Fatal { what: format!("make the socket of {}", unit.name), error };
+        let fatal = |error| Fatal::new(format!("make the socket of {}", unit.name), error);
         proxy.add(id, unit).map_err(fatal)?;
         give_socket(proxy, id, unit);
     }

@@ -28,6 +28,9 @@ pub enum Request {
         /// Its name.
         unit: String,
     },
+    /// A defect on purpose, to see that it is contained. Debug builds only.
+    #[cfg(debug_assertions)]
+    Panic,
     /// Stop it, if it is up, and start it. Its requests wait meanwhile.
     Restart {
         /// Its name.

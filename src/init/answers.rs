@@ -21,6 +21,8 @@ impl Init {
             },
             Request::Start { unit } => return self.ask(operator, unit, JobKind::Start),
             Request::Stop { unit } => return self.ask(operator, unit, JobKind::Stop),
+            #[cfg(debug_assertions)]
+            Request::Panic => panic!("asked for"),
             Request::Restart { unit } => return self.ask(operator, unit, JobKind::Restart),
         };
         self.control.answer(operator, &answer);

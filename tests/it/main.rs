@@ -25,6 +25,7 @@ mod forward_stream;
 mod idle;
 mod init;
 mod init_signals;
+mod init_trouble;
 mod journal;
 mod loss;
 mod many;
