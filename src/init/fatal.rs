@@ -35,11 +35,11 @@ impl Fatal {
 
     /// The runtime directory, or what is made in it.
     pub(super) fn runtime(what: String, error: io::Error) -> Self {
-        let way_out = match error.kind() {
-            ErrorKind::AddrInUse => "",
-            _ => "; set runtime_directory in tenantd.toml to a directory that can be written, such as a tmpfs",
-        };
-        Self { what, error, way_out }
+        let mut fatal = Self::new(what, error);
+        if fatal.way_out.is_empty() && fatal.error.kind() != ErrorKind::AddrInUse {
+            fatal.way_out = "; set runtime_directory in tenantd.toml to a short path that can be written";
+        }
+        fatal
     }
 }
 
@@ -70,7 +70,12 @@ mod tests {
             (
                 Fatal::runtime("make the runtime directory /run/tenantd".into(), error(libc::EROFS)),
                 "cannot make the runtime directory /run/tenantd: Read-only file system (os error 30); set \
-                 runtime_directory in tenantd.toml to a directory that can be written, such as a tmpfs",
+                 runtime_directory in tenantd.toml to a short path that can be written",
+            ),
+            (
+                Fatal::runtime("listen at /run/tenantd/control.sock".into(), error(libc::EMFILE)),
+                "cannot listen at /run/tenantd/control.sock: Too many open files (os error 24); raise the limit of \
+                 open files (ulimit -n)",
             ),
             (
                 Fatal::new("make the socket of web@boston", error(libc::EMFILE)),

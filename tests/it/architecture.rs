@@ -235,7 +235,9 @@ fn decisions_are_pure() {
 fn pid_1_neither_panics_nor_sleeps() {
     const FORBIDDEN: &[&str] =
         &[".unwrap()", ".expect(", "todo!", "unimplemented!", "thread::sleep", "Rc<", "RefCell", "panic!("];
-    let found: Vec<_> = sources().iter().filter_map(|source| source.mentions(FORBIDDEN)).collect();
+    let mut found: Vec<_> = sources().iter().filter_map(|source| source.mentions(FORBIDDEN)).collect();
+    // The one on purpose, in debug builds only: t92 sees it contained.
+    found.retain(|line| !line.ends_with(": Request::Panic => panic!(\"asked for\"),"));
     assert!(found.is_empty(), "{found:#?}");
 }
 
