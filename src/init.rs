@@ -7,7 +7,6 @@ mod fatal;
 pub use fatal::Fatal;
 
 use std::collections::VecDeque;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -47,8 +46,8 @@ pub struct Init {
     notify_path: PathBuf,
     /// Nobody else uses the runtime directory.
     _alone: std::os::fd::OwnedFd,
-    /// Pipes that tell whether execve succeeded.
-    executed: SecondaryMap<UnitId, (u32, std::os::fd::OwnedFd)>,
+    /// Pipes that tell whether execve succeeded, with pid and program.
+    executed: SecondaryMap<UnitId, (u32, String, std::os::fd::OwnedFd)>,
     /// Pipes that had more than a turn's worth.
     unread: Vec<Source>,
     /// What is ready and has not had its turn. It survives a panic, since an edge is said only once.
@@ -288,16 +287,16 @@ impl Init {
 
     /// The pipe of a start says something.
     fn was_executed(&mut self, unit: UnitId) {
-        let Some((pid, fd)) = self.executed.get(unit) else { return };
+        let Some((pid, program, fd)) = self.executed.get(unit) else { return };
         let pid = *pid;
         match process::read_executed(std::os::fd::AsFd::as_fd(fd)) {
             Executed::Pending => return,
             Executed::Succeeded => self.dispatch(Event::Executed(unit, pid)),
             Executed::Failed { step, errno } => {
-                let error = io::Error::from_raw_os_error(errno);
-                let command = self.command(unit);
-                let name = self.manager.unit(unit).map(|unit| &unit.name);
-                self.journal.say(name, format_args!("cannot execute {command}: {step}: {error}"));
+                if let Some(unit) = self.manager.unit(unit) {
+                    let why = effects::refusal(unit, program, step, errno);
+                    self.journal.say(Some(&unit.name), format_args!("{why}"));
+                }
             }
         }
         self.executed.remove(unit);

@@ -354,3 +354,25 @@ fn a_restart_without_any_delay_does_not_spin() {
     eventually("it has failed nine times", || init.status("spin")["failures"].as_u64() >= Some(9));
     assert!(init.status("spin")["retry_ms"].as_u64() > Some(1_000), "{}", init.status("spin"));
 }
+
+#[test]
+fn what_keeps_a_program_from_running_is_named() {
+    let one = |text: &str| format!("[service]\ntype = \"oneshot\"\nexec_start = [\"true\"]\n{text}\n");
+    let init = Init::new()
+        .unit("program.toml", "[service]\nexec_start = [\"/no/such/program\"]\n")
+        .unit("pre.toml", &one("exec_start_pre = [[\"/no/such/pre\"]]"))
+        .unit("user.toml", &one("user = \"nosuchuser\""))
+        .unit("directory.toml", &one("working_directory = \"/no/such/directory\""))
+        .start();
+    for (unit, result, words) in [
+        ("program", "203/EXEC", "cannot execute /no/such/program: No such file"),
+        ("pre", "203/EXEC", "cannot execute /no/such/pre: No such file"),
+        ("user", "217/USER", "no user or group \"nosuchuser\" in /etc/passwd"),
+        ("directory", "200/CHDIR", "cannot enter its working_directory /no/such/directory: No such file"),
+    ] {
+        let ran = init.verb(&["start", unit]).expect(1);
+        let said = format!("tenantd: start {unit}: failed: exit-code, status={result}; see tenantd status {unit}\n");
+        assert_eq!(ran.stderr, said);
+        init.wait_log(&[&format!("tenantd: {unit}: {words}")]);
+    }
+}
