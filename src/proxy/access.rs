@@ -31,14 +31,14 @@ impl AccessLog {
         // Writing to a String cannot fail.
         let _ = write!(
             self.text,
-            "{} \"{}\" {} bytes={} in={} wait={} boot={} upstream={} id={}",
+            "{} \"{}\" {} bytes={} in={} boot={} wait={} upstream={} id={}",
             exchange.client,
             Quoted(&exchange.line),
             exchange.status,
             exchange.bytes_out,
             exchange.bytes_in,
-            Millis(times.wait),
             Millis(times.boot),
+            Millis(times.wait),
             Millis(times.upstream),
             exchange.id,
         );
@@ -149,7 +149,7 @@ mod tests {
         log.push(&exchange, Some(now), now);
         log.push(&exchange, Some(now), now);
         let lines: Vec<_> = log.lines().map(|(_, text)| text.to_owned()).collect();
-        let expected = "127.0.0.1 \"GET /a\\\"b HTTP/1.1\" 404 bytes=0 in=0 wait=0.0ms boot=0.0ms upstream=0.0ms id=7";
+        let expected = "127.0.0.1 \"GET /a\\\"b HTTP/1.1\" 404 bytes=0 in=0 boot=0.0ms wait=0.0ms upstream=0.0ms id=7";
         assert_eq!(lines, [expected, expected]);
         log.clear();
         assert_eq!(log.lines().count(), 0);

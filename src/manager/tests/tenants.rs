@@ -146,6 +146,16 @@ fn a_second_failure_without_an_answer_is_told_to_the_clients() {
 }
 
 #[test]
+fn an_answer_counts_as_ready() {
+    let mut w = World::booted([tenant("a").kind(ServiceType::Notify)]);
+    w.wanted("a");
+    assert_eq!(w.sub("a"), "start");
+    let id = w.id("a");
+    w.event(Event::Served(id));
+    assert_eq!(w.sub("a"), "running");
+}
+
+#[test]
 fn a_tenant_that_answers_is_never_held_back() {
     let mut w = World::booted([tenant("a")]);
     for _ in 0..5 {
