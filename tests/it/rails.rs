@@ -174,6 +174,20 @@ fn rails_sees_the_client_the_address_and_the_request_id() {
 }
 
 #[test]
+fn rails_sees_what_a_trusted_proxy_says() {
+    let init = showcase(&["boston"]).setup().http("trusted_proxies = [\"127.0.0.1\"]").start();
+    let fields = [
+        ("Host", "events.example.com"),
+        ("X-Forwarded-For", "203.0.113.9"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Request-Id", "of-the-proxy"),
+    ];
+    let who = init.request("GET", "/boston/whoami.json", &fields, b"").expect(200).json();
+    assert_eq!((&who["remote_ip"], &who["request_id"]), (&"203.0.113.9".into(), &"of-the-proxy".into()), "{who}");
+    assert_eq!(who["url"], "https://events.example.com/boston/whoami.json");
+}
+
+#[test]
 fn a_tenant_of_rails_has_no_secret_of_ours() {
     let setup = showcase(&["boston"]).setup().environment("AWS_SECRET_ACCESS_KEY", "ours");
     let who = setup.start().get("/boston/whoami.json").expect(200).json();
