@@ -3,25 +3,25 @@
 mod answers;
 mod effects;
 mod fatal;
+mod open;
 
 pub use fatal::Fatal;
 
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use slotmap::SecondaryMap;
 
 use crate::boot::{self, Inherited};
-use crate::config::Loaded;
-use crate::control::{self, Server};
+use crate::control::Server;
 use crate::journal::{Journal, Progress};
 use crate::manager::{Event, Manager};
 use crate::poller::{Poller, Readiness, Registry, Source};
 use crate::process::{self, Executed, Receiver};
 use crate::proxy::{Fact, Proxy};
-use crate::route::Table;
 use crate::signals::Signals;
 use crate::unit::UnitId;
 
@@ -43,11 +43,12 @@ pub struct Init {
     proxy: Proxy,
     control: Server,
     inherited: Inherited,
+    /// Where processes find the notify socket.
     notify_path: PathBuf,
     /// Nobody else uses the runtime directory.
-    _alone: std::os::fd::OwnedFd,
+    _alone: OwnedFd,
     /// Pipes that tell whether execve succeeded, with pid and program.
-    executed: SecondaryMap<UnitId, (u32, String, std::os::fd::OwnedFd)>,
+    executed: SecondaryMap<UnitId, (u32, String, OwnedFd)>,
     /// Pipes that had more than a turn's worth.
     unread: Vec<Source>,
     /// What is ready and has not had its turn. It survives a panic, since an edge is said only once.
@@ -60,79 +61,6 @@ pub struct Init {
 }
 
 impl Init {
-    /// Binds everything that is to be bound. Starts nothing.
-    pub fn new(
-        loaded: Loaded,
-        inherited: Inherited,
-        signals: Signals,
-        output: std::os::fd::OwnedFd,
-    ) -> Result<Self, Fatal> {
-        let Loaded { config, units, warnings } = loaded;
-        let fatal = |what: &'static str| move |error| Fatal::new(what, error);
-        let poller = Poller::new().map_err(fatal("make an epoll instance"))?;
-        let registry = || poller.registry().map_err(fatal("share the epoll instance"));
-        let mut journal = Journal::start(output, config.log).map_err(fatal("start the log writer"))?;
-        journal.take_log();
-        journal.take_panics();
-        warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));
-
-        let runtime = &config.runtime_directory;
-        let in_runtime = |what: &str, path: &Path| {
-            let what = format!("{what} {}", path.display());
-            move |error| Fatal::runtime(what, error)
-        };
-        let private = runtime.join(".listen");
-        let make = |path| boot::runtime_directory(path).map_err(in_runtime("make the runtime directory", path));
-        make(runtime)?;
-        let alone = boot::lock(runtime).map_err(in_runtime("use the runtime directory", runtime))?;
-        make(&private)?;
-        let socket = runtime.join(control::SOCKET);
-        let control = Server::bind(&socket, registry()?).map_err(in_runtime("listen at", &socket))?;
-        let notify_path = runtime.join("notify.sock");
-        let notify = Receiver::bind(&notify_path).map_err(in_runtime("listen at", &notify_path))?;
-
-        let table = Table::new(&config.health.path);
-        let mut proxy = Proxy::new(registry()?, config.http.clone(), table, config.log.access, private)
-            .map_err(fatal("seed the request ids"))?;
-        // First of all sockets: who connects now waits some milliseconds, and is not refused.
-        let mut listen = Vec::new();
-        for address in &config.http.listen {
-            let opened = proxy.open_door(*address).map_err(|error| Fatal::address(address, error))?;
-            listen.push(opened.to_string());
-        }
-        let manager = Manager::new(units, config.pool, config.shutdown, seed(), Instant::now());
-        boot::without_umask(|| add_sockets(&mut proxy, &manager))?;
-        let registry = registry()?;
-        for fd in signals.fds() {
-            registry.add_reader(fd, Source::Signals).map_err(fatal("watch the signals"))?;
-        }
-        registry
-            .add_reader(std::os::fd::AsFd::as_fd(&notify), Source::Notify)
-            .map_err(fatal("watch the notify socket"))?;
-        let now = Instant::now();
-        Ok(Self {
-            poller,
-            registry,
-            signals,
-            notify,
-            journal,
-            manager,
-            proxy,
-            control,
-            inherited,
-            notify_path,
-            _alone: alone,
-            executed: SecondaryMap::new(),
-            unread: Vec::new(),
-            ready: VecDeque::with_capacity(1024),
-            listen,
-            started: now,
-            now,
-            stopping: false,
-            exit: None,
-        })
-    }
-
     /// Runs until all is down. Returns the exit code.
     pub fn run(mut self) -> u8 {
         self.contain(Self::boot);
@@ -331,35 +259,4 @@ impl Init {
         }
         self.proxy.clear_access();
     }
-}
-
-/// Binds the socket of every unit.
-fn add_sockets(proxy: &mut Proxy, manager: &Manager) -> Result<(), Fatal> {
-    for id in manager.ids() {
-        let Some(unit) = manager.unit(id) else { continue };
-        let fatal = |error| Fatal::new(format!("make the socket of {}", unit.name), error);
-        proxy.add(id, unit).map_err(fatal)?;
-        give_socket(proxy, id, unit);
-    }
-    Ok(())
-}
-
-/// A service that runs as another user owns the path of its socket.
-fn give_socket(proxy: &Proxy, id: UnitId, unit: &crate::unit::Unit) {
-    let ids = unit.service.user.as_deref().map(process::user::look_up);
-    let given = match (ids, proxy.listener(id)) {
-        (Some(Ok(ids)), Some(listener)) => listener.give(ids.uid, ids.gid),
-        _ => Ok(()),
-    };
-    if let Err(error) = given {
-        log::warn!("{}: cannot give the socket to its user: {error}", unit.name);
-    }
-}
-
-/// For the jitter of restarts.
-fn seed() -> u64 {
-    let mut bytes = [0; 8];
-    // Without a seed all start with the same jitter: harmless.
-    let _ = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
-    u64::from_ne_bytes(bytes)
 }
