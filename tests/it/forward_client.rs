@@ -1,0 +1,1 @@
+//! Clients that misbehave, or do what few do: pipelining, leaving, half a close, reading slowly.
