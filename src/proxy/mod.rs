@@ -12,6 +12,7 @@ mod forward;
 mod gate;
 mod ids;
 mod listener;
+mod loss;
 mod session;
 mod timers;
 mod tunnel;
@@ -136,7 +137,7 @@ impl Proxy {
             conns: SlotMap::with_key(),
             upstreams: SecondaryMap::new(),
             table,
-            doors: Doors::default(),
+            doors: Doors::new(),
             shared,
         })
     }
@@ -145,6 +146,10 @@ impl Proxy {
     pub fn turn(&mut self, now: Instant, wall: SystemTime) {
         self.shared.now = now;
         self.shared.wall = wall;
+        // A defect that was contained in the turn before may have left it lent.
+        if self.shared.scratch.is_empty() {
+            self.shared.scratch = vec![0; SCRATCH].into_boxed_slice();
+        }
     }
 
     /// Something of ours is ready.
@@ -188,7 +193,9 @@ impl Proxy {
     /// Clients that had more to do than their share, and those whose turn in the waiting room has come.
     pub fn settle(&mut self) {
         for _ in 0..self.shared.pending.len() {
-            if let Some(key) = self.shared.pending.pop_front() {
+            let Some(key) = self.shared.pending.pop_front() else { return };
+            if let Some(client) = self.clients.get_mut(key) {
+                client.pending = false;
                 self.advance(key);
             }
         }
@@ -222,6 +229,7 @@ impl Proxy {
     /// Deadlines that are over.
     pub fn elapse(&mut self) {
         let now = self.shared.now;
+        self.sweep_timers();
         while let Some((entry, owner)) = self.shared.timers.pop(now) {
             match owner {
                 Owner::Client(key) => self.client_due(key, entry),
@@ -230,6 +238,21 @@ impl Proxy {
                 Owner::Accept => self.accept_due(entry),
             }
         }
+    }
+
+    /// Clients that come and go leave their deadlines behind: more than a few for each who is there are swept away.
+    fn sweep_timers(&mut self) {
+        const FEW: usize = 8;
+        if self.shared.timers.len() <= FEW * (self.clients.len() + self.upstreams.len()) + 1024 {
+            return;
+        }
+        let Self { clients, upstreams, doors, shared, .. } = self;
+        shared.timers.sweep(|owner| match owner {
+            Owner::Client(key) => clients.get(key).map(|client| client.alarm),
+            Owner::Idle(unit) => upstreams.get(unit).map(|upstream| upstream.idle),
+            Owner::Probe(unit) => upstreams.get(unit).map(|upstream| upstream.probe),
+            Owner::Accept => Some(doors.alarm),
+        });
     }
 
     /// What a tenant has to do at the moment.

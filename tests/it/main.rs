@@ -35,3 +35,4 @@ mod origin_itself;
 mod process;
 mod rails;
 mod reap;
+mod soak;

@@ -34,7 +34,7 @@ pub struct Upstream {
     buffer: Vec<u8>,
 }
 
-trait Stream: Read + Write {
+trait Stream: Read + Write + Send {
     fn finish(&self);
 }
 
