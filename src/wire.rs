@@ -108,6 +108,12 @@ impl Wire {
         }
     }
 
+    /// Neither bytes nor an end lie unread, whatever edges have told so far.
+    pub fn is_silent(&self) -> bool {
+        let peeked = rustix::net::recv(&self.fd, &mut [0], RecvFlags::DONTWAIT | RecvFlags::PEEK);
+        matches!(peeked, Err(Errno::AGAIN))
+    }
+
     /// Writes `head`, then `tail`: in one call, without copying.
     pub fn write(&mut self, head: &[u8], tail: &[u8]) -> Write {
         if !self.writable {

@@ -12,7 +12,7 @@ use super::message::{Answer, MAX_REQUEST, Request};
 use crate::poller::{Readiness, Registry, Source, data};
 use crate::wire::{Read, Wire, Write};
 
-/// Most operators at once; one more is turned away.
+/// Most operators at once; one more takes the place of the one that has kept us waiting longest.
 const MAX_OPERATORS: usize = 64;
 
 slotmap::new_key_type! {
@@ -27,11 +27,15 @@ pub struct Server {
     path: PathBuf,
     registry: Registry,
     operators: SlotMap<OperatorKey, Operator>,
+    /// Operators accepted so far.
+    accepted: u64,
 }
 
 #[derive(Debug)]
 struct Operator {
     wire: Wire,
+    /// How many came before it.
+    number: u64,
     question: Vec<u8>,
     /// The question is complete, whatever it is.
     asked: bool,
@@ -54,23 +58,33 @@ impl Server {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
         rustix::net::listen(&listener, MAX_OPERATORS as i32)?;
         registry.add_reader(listener.as_fd(), Source::Control)?;
-        Ok(Self { listener, path: path.to_owned(), registry, operators: SlotMap::with_key() })
+        Ok(Self { listener, path: path.to_owned(), registry, operators: SlotMap::with_key(), accepted: 0 })
     }
 
     /// Accepts operators.
     pub fn accept(&mut self) {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         while let Ok(fd) = rustix::net::accept_with(&self.listener, flags) {
-            if self.operators.len() >= MAX_OPERATORS {
-                log::warn!("control socket: more than {MAX_OPERATORS} operators at once; one was turned away");
+            if self.operators.len() >= MAX_OPERATORS && !self.make_room() {
+                log::warn!("control socket: more than {MAX_OPERATORS} operators wait for jobs; one was turned away");
                 continue;
             }
-            let operator = Operator { wire: Wire::new(fd), question: Vec::new(), asked: false, answer: None };
+            self.accepted += 1;
+            let (wire, number) = (Wire::new(fd), self.accepted);
+            let operator = Operator { wire, number, question: Vec::new(), asked: false, answer: None };
             let key = self.operators.insert(operator);
             if self.registry.add_socket(self.operators[key].wire.fd(), Source::Operator(data(key))).is_err() {
                 self.operators.remove(key);
             }
         }
+    }
+
+    /// Turns away the operator that has been silent longest: one that asks nothing, or does not read its answer. False if
+    /// all wait for us.
+    fn make_room(&mut self) -> bool {
+        let silent = self.operators.iter().filter(|(_, operator)| !operator.asked || operator.answer.is_some());
+        let oldest = silent.min_by_key(|(_, operator)| operator.number).map(|(key, _)| key);
+        oldest.is_some_and(|key| self.operators.remove(key).is_some())
     }
 
     /// An operator is ready: its question, once it is complete. One who has left is forgotten, and asked all the same.

@@ -39,17 +39,18 @@ pub(super) fn read_answer(client: &mut Client, conn: &mut Conn, shared: &mut Sha
     let answer = match conn.wire.read(&mut scratch) {
         Read::Some(count) => pass_on(client, conn, shared, &scratch[..count]),
         Read::Blocked => Answer::Blocked,
-        end => ended(client, end),
+        end => ended(client, end, conn.unix),
     };
     shared.scratch = scratch;
     answer
 }
 
-/// The tenant's connection has ended.
-fn ended(client: &mut Client, end: Read) -> Answer {
+/// The tenant's connection has ended. On a unix socket a reset, too, comes behind all that the tenant wrote: it says only
+/// that the tenant did not read the whole request.
+fn ended(client: &mut Client, end: Read, unix: bool) -> Answer {
     let reset = end == Read::Reset;
     match &client.exchange.answer {
-        Some(body) if body.ends_by_close() && !reset => {
+        Some(body) if body.ends_by_close() && (unix || !reset) => {
             client.exchange.keep_alive = false;
             Answer::Done
         }

@@ -23,6 +23,8 @@ pub(super) struct Client {
     pub input: Buffer,
     /// `input` has bytes that were not looked at yet.
     pub fresh: bool,
+    /// It is in the list of those who get another turn.
+    pub pending: bool,
     /// Bytes that the client has not taken yet.
     pub output: Buffer,
     /// The current exchange.
@@ -58,6 +60,7 @@ impl Client {
             phase: Phase::Head,
             input: Buffer::default(),
             fresh: false,
+            pending: false,
             output: Buffer::default(),
             exchange: Exchange::idle(now),
             alarm: Alarm::default(),

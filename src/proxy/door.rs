@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, sockopt};
+use rustix::process::{Resource, getrlimit};
 use slotmap::{DefaultKey, KeyData, SlotMap};
 
 use super::client::Client;
@@ -17,14 +18,28 @@ use crate::wire::Wire;
 
 /// Connections accepted before the others have their turn.
 const BATCH: usize = 128;
+/// Descriptors for everything but clients and tenants' sockets: processes' pipes, operators, the log.
+const RESERVE: usize = 96;
 /// Pause after a lack of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The listeners of the front door.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Doors {
     listeners: SlotMap<DefaultKey, OwnedFd>,
-    alarm: Alarm,
+    pub alarm: Alarm,
+    /// There was no room, and it was said.
+    crowded: bool,
+    /// Most descriptors that we may open.
+    files: usize,
+}
+
+impl Doors {
+    /// No door yet.
+    pub fn new() -> Self {
+        let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+        Self { listeners: SlotMap::new(), alarm: Alarm::default(), crowded: false, files: files.unwrap_or(usize::MAX) }
+    }
 }
 
 impl Proxy {
@@ -47,7 +62,11 @@ impl Proxy {
     /// Accepts what is there.
     pub(super) fn accept(&mut self, key: KeyData) {
         let Some(fd) = self.doors.listeners.get(key.into()) else { return };
-        for _ in 0..BATCH {
+        let room = self.room();
+        for taken in 0..BATCH {
+            if taken >= room {
+                return self.crowd(format_args!("{} connections are open", self.clients.len()));
+            }
             match rustix::net::acceptfrom_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
                 Ok((client, address)) => {
                     let peer = address.and_then(|address| SocketAddr::try_from(address).ok());
@@ -67,15 +86,30 @@ impl Proxy {
                     self.shared.timers.set(&mut client.alarm, due, Owner::Client(key));
                 }
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
-                Err(Errno::AGAIN) => return,
-                Err(error) => {
-                    log::warn!("cannot accept a connection: {error}; trying again in {PAUSE:?}");
-                    return self.accept_after(PAUSE);
+                Err(Errno::AGAIN) => {
+                    self.doors.crowded = false;
+                    return;
                 }
+                Err(error) => return self.crowd(format_args!("{error}")),
             }
         }
         // The edge is used up: come back by ourselves, in the next turn.
         self.accept_after(Duration::from_nanos(1));
+    }
+
+    /// How many more clients there may be: each may need a connection to a tenant, and what tenants, operators and the
+    /// log need is never given away.
+    fn room(&self) -> usize {
+        let open = self.clients.len() + self.conns.len() + self.upstreams.len();
+        self.doors.files.saturating_sub(open + RESERVE) / 2
+    }
+
+    /// No more clients for the moment. Said once.
+    fn crowd(&mut self, why: std::fmt::Arguments<'_>) {
+        if !std::mem::replace(&mut self.doors.crowded, true) {
+            log::warn!("new connections wait: {why}; raise the limit of open files (ulimit -n)");
+        }
+        self.accept_after(PAUSE);
     }
 
     fn accept_after(&mut self, pause: Duration) {

@@ -40,6 +40,8 @@ pub(super) struct Exchange {
     pub head_only: bool,
     /// The client asked for another protocol.
     pub upgrade: bool,
+    /// The client holds its body back until the tenant says 100 (Continue), or until it has waited long enough.
+    pub expects: bool,
     /// The client's connection lives on after this exchange.
     pub keep_alive: bool,
     /// Version of the request.
@@ -96,6 +98,7 @@ impl Exchange {
             event_stream: false,
             head_only: false,
             upgrade: false,
+            expects: false,
             keep_alive: true,
             version: Version::Http11,
             status: 0,
@@ -126,6 +129,7 @@ impl Exchange {
         self.event_stream = false;
         self.head_only = false;
         self.upgrade = false;
+        self.expects = false;
         self.keep_alive = true;
         self.version = Version::Http11;
         self.status = 0;
@@ -150,6 +154,11 @@ impl Exchange {
         self.body.is_done() && self.unsent() == 0
     }
 
+    /// The next word is the tenant's.
+    pub fn awaits_tenant(&self) -> bool {
+        self.is_sent() || (self.expects && self.interim == 0 && self.unsent() == 0)
+    }
+
     /// More of the body may be read from the client.
     pub fn wants_body(&self) -> bool {
         !self.body.is_done() && self.unsent() < WINDOW
@@ -167,17 +176,16 @@ impl Exchange {
     }
 
     /// May the request be sent again? Only where it is proven that the tenant has not acted on it: on a unix socket
-    /// `EPIPE` and `ECONNRESET` say that it did not read all of it, and an application acts on whole requests. An
-    /// end after all was read is never repeated: it may have been acted on. A connection to a port proves nothing
-    /// unless nothing could be sent.
+    /// `EPIPE` and `ECONNRESET` say that it did not read all that we sent (which may be less than all of it), and an
+    /// application acts on whole requests. An end after all was read is never repeated: it may have been acted on.
+    /// A connection to a port proves nothing unless nothing could be sent.
     pub fn may_retry(&self, loss: Loss, unix: bool) -> bool {
-        let whole = self.intact && self.body.is_done();
         let untouched = match loss {
-            Loss::Unwritable => self.sent == 0 && self.intact || unix && whole,
-            Loss::Reset => unix && whole,
+            Loss::Unwritable => unix || self.sent == 0,
+            Loss::Reset => unix,
             Loss::End => false,
         };
-        untouched && self.answer.is_none() && self.interim == 0 && self.tries < MAX_TRIES
+        untouched && self.intact && self.answer.is_none() && self.interim == 0 && self.tries < MAX_TRIES
     }
 }
 
@@ -211,9 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_whole_is_not_sent_again() {
+    fn an_answer_that_has_begun_is_the_end_of_it() {
         let mut exchange = Exchange::idle(Instant::now());
         exchange.body = Body::new(Framing::Length(5));
+        assert!(exchange.may_retry(Loss::Reset, true), "the rest of its body is still to come");
+        exchange.interim = 1;
+        assert!(!exchange.may_retry(Loss::Reset, true));
+        exchange.interim = 0;
+        exchange.answer = Some(Body::new(Framing::Length(5)));
         assert!(!exchange.may_retry(Loss::Reset, true));
     }
 

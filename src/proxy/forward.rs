@@ -1,6 +1,6 @@
 //! One exchange in flight: a connection to the tenant taken and given back, the request on its way, its end.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::answer::{Answer, read_answer};
 use super::buffer::Buffer;
@@ -16,30 +16,45 @@ use crate::unit::UnitId;
 use crate::wire::{Read, Wire, Write};
 
 impl Proxy {
-    /// Gives a request a connection: the one of the pool that was used last, or a new one.
-    pub(super) fn dispatch(&mut self, key: ClientKey, unit: UnitId) {
-        let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else { return };
+    /// Gives a request a connection: the one of the pool that was used last, or a new one. False if nobody listens.
+    pub(super) fn dispatch(&mut self, key: ClientKey, unit: UnitId) -> bool {
+        let Some(client) = self.clients.get_mut(key) else { return true };
         client.phase = Phase::Exchange;
-        client.exchange.tries += 1;
         client.exchange.dispatched = Some(self.shared.now);
-        let conn = match upstream.pool.pop() {
-            Some(conn) => Ok(conn),
-            None => self.connect(unit),
-        };
-        let Some(client) = self.clients.get_mut(key) else { return };
-        match conn {
+        // What has failed once gets a new one: all that idle may have been closed together.
+        let pooled = if client.exchange.tries == 0 { self.pooled(unit) } else { None };
+        match pooled.map_or_else(|| self.connect(unit), Ok) {
             Ok(conn) => {
-                client.exchange.conn = Some(conn);
+                let exchange = &mut self.clients[key].exchange;
+                exchange.tries += 1;
+                exchange.conn = Some(conn);
                 self.conns[conn].client = Some(key);
                 self.upstreams[unit].busy += 1;
                 let after = self.patience(key, unit);
                 self.set_alarm(key, after);
+                true
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                self.await_port(key, unit);
+                false
             }
             Err(error) => {
                 log::warn!("cannot connect to a tenant: {error}");
                 self.refuse_client(key, 503, "the application cannot be reached", Some(Duration::from_secs(1)));
+                true
             }
         }
+    }
+
+    /// An idle connection. One to a port is looked at first: after its end, writing to it would still seem to succeed.
+    fn pooled(&mut self, unit: UnitId) -> Option<ConnKey> {
+        while let Some(key) = self.upstreams.get_mut(unit)?.pool.pop() {
+            if self.conns.get(key).is_some_and(|conn| conn.unix || conn.wire.is_silent()) {
+                return Some(key);
+            }
+            self.conns.remove(key);
+        }
+        None
     }
 
     fn connect(&mut self, unit: UnitId) -> std::io::Result<ConnKey> {
@@ -78,6 +93,7 @@ impl Proxy {
             return Step::Close;
         }
         let before = (client.exchange.bytes_in, client.exchange.bytes_out, client.exchange.sent);
+        let unanswered = client.exchange.answered.is_none();
         let unwritable = send_request(client, conn) == Write::Broken;
         if let Err(step) = read_body(client, &mut self.shared) {
             return match step {
@@ -89,7 +105,7 @@ impl Proxy {
             };
         }
         let answer = read_answer(client, conn, &mut self.shared);
-        if client.exchange.answered.is_some() {
+        if unanswered && client.exchange.answered.is_some() {
             note_served(&mut self.upstreams[conn.unit], conn.unit, &mut self.shared);
         }
         let moved = before != (client.exchange.bytes_in, client.exchange.bytes_out, client.exchange.sent);
@@ -113,7 +129,8 @@ impl Proxy {
             }
             Answer::Switched => self.switch(key),
             Answer::Lost(loss) => {
-                self.lose(key, loss);
+                // The failed write has taken the socket's error with it: the read that follows sees a mere end.
+                self.lose(key, if unwritable { Loss::Unwritable } else { loss });
                 Step::Again
             }
             Answer::Bad(reason) => self.fail(key, 502, reason),
@@ -124,7 +141,7 @@ impl Proxy {
     /// A body moves: it may take as long as it likes as long as it does.
     fn prolong(&mut self, key: ClientKey) {
         let Some(client) = self.clients.get(key) else { return };
-        if client.exchange.answer.is_some() || !client.exchange.is_sent() {
+        if client.exchange.answer.is_some() || !client.exchange.awaits_tenant() {
             self.set_alarm(key, self.shared.limits.timeout_body);
         } else if let Some(unit) = client.exchange.unit {
             let after = self.patience(key, unit);
@@ -145,17 +162,6 @@ impl Proxy {
         }
     }
 
-    /// Answers ourselves in the place of a tenant, whose connection is dropped.
-    fn fail(&mut self, key: ClientKey, status: u16, reason: &str) -> Step {
-        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
-        if client.exchange.answer.is_some() {
-            return Step::Close;
-        }
-        client.exchange.keep_alive &= client.exchange.body.is_done();
-        self.refuse_client(key, status, reason, None);
-        Step::Wait
-    }
-
     /// Takes the connection from a client: back into the pool, or closed. The next in the waiting room is served.
     pub(super) fn release(&mut self, key: ClientKey, reusable: bool) {
         let Some(client) = self.clients.get_mut(key) else { return };
@@ -164,7 +170,9 @@ impl Proxy {
         let Some(conn) = self.conns.get_mut(conn_key) else { return };
         let unit = conn.unit;
         conn.client = None;
-        let reusable = reusable && conn.reusable && !conn.wire.is_read_closed() && conn.input.is_empty();
+        // Unread bytes would be taken for the start of the next answer.
+        let silent = !conn.wire.is_readable() && !conn.wire.is_read_closed() && conn.input.is_empty();
+        let reusable = reusable && conn.reusable && silent;
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         match tunnel {
             true => upstream.tunnels -= 1,
@@ -183,37 +191,14 @@ impl Proxy {
     pub(super) fn serve_waiting(&mut self, unit: UnitId) {
         while let Some(upstream) = self.upstreams.get_mut(unit).filter(|upstream| upstream.has_room()) {
             let Some(key) = upstream.waiting.pop_front() else { return };
-            if self.clients.contains_key(key) {
-                self.dispatch(key, unit);
-                self.shared.pending.push_back(key);
+            if !self.clients.contains_key(key) {
+                continue;
             }
-        }
-    }
-
-    /// No answer in time.
-    pub(super) fn exchange_due(&mut self, key: ClientKey) {
-        let Some(client) = self.clients.get(key) else { return };
-        let Some(unit) = client.exchange.unit else { return };
-        let exchange = &client.exchange;
-        if exchange.answer.is_some() || !exchange.body.is_done() {
-            return self.close(key);
-        }
-        // The tenant got ready after the request had been sent: its time begins there.
-        let served = self.upstreams.get(unit).and_then(|upstream| upstream.served);
-        let begin = served.into_iter().chain(exchange.dispatched).max();
-        let end = begin.map(|begin| begin + self.shared.limits.timeout_response);
-        match (served, end) {
-            (None, _) => {
-                let retry = Some(Duration::from_secs(1));
-                self.refuse_client(key, 503, "the application did not start in time", retry);
+            if !self.dispatch(key, unit) {
+                return;
             }
-            (Some(_), Some(end)) if end > self.shared.now => self.set_alarm_at(key, end),
-            (Some(_), _) => self.refuse_client(key, 504, "the application did not answer in time", None),
+            self.later(key);
         }
-    }
-
-    fn set_alarm_at(&mut self, key: ClientKey, at: Instant) {
-        self.set_alarm(key, at.saturating_duration_since(self.shared.now));
     }
 }
 

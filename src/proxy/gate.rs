@@ -5,7 +5,6 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use super::conn::Conn;
-use super::exchange::Loss;
 use super::listener::Listener;
 use super::timers::Owner;
 use super::upstream::{Gate, Upstream};
@@ -91,6 +90,7 @@ impl Proxy {
     pub fn hold(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         upstream.gate = Gate::Held;
+        upstream.probe.clear();
         let idle = std::mem::take(&mut upstream.pool);
         idle.into_iter().chain(upstream.probing.take()).for_each(|key| {
             self.conns.remove(key);
@@ -118,10 +118,24 @@ impl Proxy {
         idle.into_iter().chain(upstream.probing.take()).for_each(|key| {
             self.conns.remove(key);
         });
-        for client in self.users(unit) {
+        upstream.probe.clear();
+        let users = self.users(unit);
+        for &client in &users {
             self.advance(client);
         }
-        if self.upstreams.get(unit).is_some_and(Upstream::is_wanted) {
+        // Who only reads what the process has left behind needs no other one.
+        let lies_in_queue = |key: &ClientKey| {
+            self.clients.get(*key).is_some_and(|c| c.exchange.conn.is_some() && c.exchange.answer.is_none())
+        };
+        let waits = self.upstreams.get(unit).is_some_and(|upstream| !upstream.waiting.is_empty());
+        if waits || users.iter().any(lies_in_queue) {
+            self.want(unit);
+        }
+    }
+
+    /// Somebody needs the tenant: if it is down, a start is wanted.
+    pub(super) fn want(&mut self, unit: UnitId) {
+        if self.upstreams.get(unit).is_some_and(Upstream::is_down) {
             self.shared.facts.push_back(Fact::Wanted(unit));
         }
     }
@@ -186,7 +200,7 @@ impl Proxy {
         }
     }
 
-    fn probe_later(&mut self, unit: UnitId) {
+    pub(super) fn probe_later(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         self.shared.timers.set(&mut upstream.probe, self.shared.now + PROBE, Owner::Probe(unit));
     }
@@ -195,7 +209,12 @@ impl Proxy {
         let now = self.shared.now;
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         let due = self.shared.timers.due(&mut upstream.probe, entry, now, Owner::Probe(unit));
-        if due && upstream.gate == Gate::Down {
+        let wanted = match upstream.gate {
+            Gate::Down => true,
+            Gate::Open => !upstream.waiting.is_empty(),
+            Gate::Held | Gate::Refusing(_) => false,
+        };
+        if due && wanted && upstream.probing.is_none() {
             self.probe(unit);
         }
     }
@@ -212,9 +231,9 @@ impl Proxy {
         match (stands, client) {
             (true, None) if probing => self.probed(unit, key),
             (true, _) => {}
-            (false, Some(client)) => self.lose(client, Loss::Unwritable),
+            (false, Some(client)) => self.await_port(client, unit),
             (false, None) => {
-                self.conns.remove(key);
+                self.drop_idle(key, unit);
                 if probing {
                     self.probe_later(unit);
                 }
@@ -229,6 +248,7 @@ impl Proxy {
         upstream.probing = None;
         upstream.pool.push(key);
         self.shared.facts.push_back(Fact::Reached(unit));
+        self.serve_waiting(unit);
     }
 
     /// Starts the idle clock of a tenant that has nothing to do, or stops it.

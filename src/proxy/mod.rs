@@ -12,6 +12,7 @@ mod forward;
 mod gate;
 mod ids;
 mod listener;
+mod loss;
 mod session;
 mod timers;
 mod tunnel;
@@ -136,7 +137,7 @@ impl Proxy {
             conns: SlotMap::with_key(),
             upstreams: SecondaryMap::new(),
             table,
-            doors: Doors::default(),
+            doors: Doors::new(),
             shared,
         })
     }
@@ -188,7 +189,9 @@ impl Proxy {
     /// Clients that had more to do than their share, and those whose turn in the waiting room has come.
     pub fn settle(&mut self) {
         for _ in 0..self.shared.pending.len() {
-            if let Some(key) = self.shared.pending.pop_front() {
+            let Some(key) = self.shared.pending.pop_front() else { return };
+            if let Some(client) = self.clients.get_mut(key) {
+                client.pending = false;
                 self.advance(key);
             }
         }
@@ -231,6 +234,7 @@ impl Proxy {
     /// Deadlines that are over.
     pub fn elapse(&mut self) {
         let now = self.shared.now;
+        self.sweep_timers();
         while let Some((entry, owner)) = self.shared.timers.pop(now) {
             match owner {
                 Owner::Client(key) => self.client_due(key, entry),
@@ -239,6 +243,21 @@ impl Proxy {
                 Owner::Accept => self.accept_due(entry),
             }
         }
+    }
+
+    /// Clients that come and go leave their deadlines behind: more than a few for each who is there are swept away.
+    fn sweep_timers(&mut self) {
+        const FEW: usize = 8;
+        if self.shared.timers.len() <= FEW * (self.clients.len() + self.upstreams.len()) + 1024 {
+            return;
+        }
+        let Self { clients, upstreams, doors, shared, .. } = self;
+        shared.timers.sweep(|owner| match owner {
+            Owner::Client(key) => clients.get(key).map(|client| client.alarm),
+            Owner::Idle(unit) => upstreams.get(unit).map(|upstream| upstream.idle),
+            Owner::Probe(unit) => upstreams.get(unit).map(|upstream| upstream.probe),
+            Owner::Accept => Some(doors.alarm),
+        });
     }
 
     /// What a tenant has to do at the moment.

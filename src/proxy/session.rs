@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::client::{Client, Phase};
-use super::exchange::{Exchange, Loss};
+use super::exchange::Exchange;
 use super::upstream::Admission;
-use super::{ClientKey, Fact, Proxy, ROUNDS, Shared};
+use super::{ClientKey, Proxy, ROUNDS, Shared};
 use crate::http::{self, Body, Content, Framing, Hop, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
@@ -44,7 +44,16 @@ impl Proxy {
                 Step::Close => return self.close(key),
             }
         }
-        self.shared.pending.push_back(key);
+        self.later(key);
+    }
+
+    /// Gives a client another turn, soon and once.
+    pub(super) fn later(&mut self, key: ClientKey) {
+        if let Some(client) = self.clients.get_mut(key)
+            && !std::mem::replace(&mut client.pending, true)
+        {
+            self.shared.pending.push_back(key);
+        }
     }
 
     /// Reads the next request, once the answer before it has been taken.
@@ -84,6 +93,10 @@ impl Proxy {
             Ok(Some(head)) => {
                 let taken = self.begin(key, &head, &bytes[head.len..]) + head.len;
                 self.keep_input(key, &bytes[taken..]);
+                // We may have answered already: then these bytes are the next request.
+                if let Some(client) = self.clients.get_mut(key) {
+                    client.fresh = !client.input.is_empty();
+                }
                 Step::Again
             }
             Ok(None) => {
@@ -182,9 +195,7 @@ impl Proxy {
             let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
             upstream.waiting.push_back(key);
             client.phase = Phase::Waiting;
-            if upstream.is_wanted() {
-                self.shared.facts.push_back(Fact::Wanted(unit));
-            }
+            self.want(unit);
             self.set_alarm(key, wait);
         }
         taken
@@ -317,42 +328,6 @@ impl Proxy {
             Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
         }
     }
-
-    /// Takes a request out of the waiting room, or off its connection, and answers it ourselves.
-    pub(super) fn refuse_client(&mut self, key: ClientKey, status: u16, detail: &str, retry: Option<Duration>) {
-        let Some(client) = self.clients.get_mut(key) else { return };
-        let unit = client.exchange.unit;
-        if let Some(upstream) = unit.and_then(|unit| self.upstreams.get_mut(unit)) {
-            upstream.forget(key);
-        }
-        self.release(key, false);
-        self.answer(key, status, detail, retry);
-        if let Some(unit) = unit {
-            self.rest(unit);
-        }
-        self.advance(key);
-    }
-
-    /// The connection to the tenant ended before its answer.
-    pub(super) fn lose(&mut self, key: ClientKey, loss: Loss) {
-        let Some(client) = self.clients.get_mut(key) else { return };
-        let (Some(unit), Some(conn)) = (client.exchange.unit, client.exchange.conn) else { return };
-        let unix = self.conns.get(conn).is_some_and(|conn| conn.unix);
-        if !client.exchange.may_retry(loss, unix) {
-            return self.refuse_client(key, 502, "the application closed the connection", None);
-        }
-        self.release(key, false);
-        let Some(client) = self.clients.get_mut(key) else { return };
-        client.exchange.sent = 0;
-        client.phase = Phase::Waiting;
-        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
-        // It was first, and is first again.
-        upstream.waiting.push_front(key);
-        if upstream.is_wanted() {
-            self.shared.facts.push_back(Fact::Wanted(unit));
-        }
-        self.serve_waiting(unit);
-    }
 }
 
 /// Writes what a client has not taken yet. `Some` when nothing is left.
@@ -372,6 +347,7 @@ impl Exchange {
         self.body = Body::new(head.framing);
         self.head_only = head.method == "HEAD";
         self.upgrade = head.upgrade.is_some();
+        self.expects = head.expect_continue;
         self.keep_alive = head.keep_alive && !draining;
         self.version = head.version;
         self.bytes_in = head.len as u64;
@@ -400,6 +376,7 @@ impl Exchange {
     pub(super) fn take_body(&mut self, bytes: &[u8]) -> Result<usize, http::Malformed> {
         let taken = self.body.feed(bytes, |_| {})?;
         self.request.extend_from_slice(&bytes[..taken]);
+        self.expects &= taken == 0;
         self.bytes_in += taken as u64;
         Ok(taken)
     }

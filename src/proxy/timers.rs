@@ -40,6 +40,16 @@ impl Timers {
         }
     }
 
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Drops the entries that nobody waits for: clients that left leave theirs behind.
+    pub fn sweep(&mut self, mut current: impl FnMut(Owner) -> Option<Alarm>) {
+        self.0.retain(|Reverse((at, owner))| current(*owner).is_some_and(|alarm| alarm.entry == Some(*at)));
+    }
+
     /// When to look next.
     pub fn next(&self) -> Option<Instant> {
         self.0.peek().map(|Reverse((at, _))| *at)
@@ -106,6 +116,17 @@ mod tests {
         let (entry, owner) = timers.pop(at(99)).unwrap();
         assert!(!timers.due(&mut alarm, entry, at(99), owner), "the old entry is stale");
         assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn a_sweep_leaves_what_somebody_waits_for() {
+        let start = Instant::now();
+        let (mut timers, mut alarm, mut gone) = (Timers::default(), Alarm::default(), Alarm::default());
+        timers.set(&mut alarm, start + Duration::from_secs(9), Owner::Accept);
+        timers.set(&mut alarm, start + Duration::from_secs(5), Owner::Accept);
+        timers.set(&mut gone, start + Duration::from_secs(7), Owner::Client(ClientKey::default()));
+        timers.sweep(|owner| (owner == Owner::Accept).then_some(alarm));
+        assert_eq!((timers.len(), timers.next()), (1, Some(start + Duration::from_secs(5))));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::conn::Conn;
 use super::exchange::WINDOW;
 use super::session::{Step, flush};
 use super::{ClientKey, Proxy, Shared};
+use crate::http::{Body, Framing};
 use crate::wire::{Read, Write};
 
 impl Proxy {
@@ -21,6 +22,7 @@ impl Proxy {
         let exchange = &mut client.exchange;
         exchange.request.clear();
         exchange.sent = 0;
+        exchange.body = Body::new(Framing::UntilClose);
         exchange.request.extend_from_slice(client.input.bytes());
         client.input.clear(&mut self.shared.pool);
         exchange.bytes_out += conn.input.len() as u64;
@@ -37,15 +39,20 @@ impl Proxy {
     pub(super) fn tunnel(&mut self, key: ClientKey) -> Step {
         let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
         let Some(conn) = client.exchange.conn.and_then(|conn| self.conns.get_mut(conn)) else { return Step::Close };
+        if client.wire.is_broken() {
+            return Step::Close;
+        }
         let up = send_up(client, conn, &mut self.shared);
         let down = send_down(client, conn, &mut self.shared);
         match (up, down) {
             // What the tenant said last is on its way; then comes the end.
-            (_, Moved::End) => self.end_tunnel(key),
-            (Moved::Broken, _) | (_, Moved::Broken) | (Moved::End, _) => Step::Close,
-            (Moved::Nothing, Moved::Nothing) => Step::Wait,
-            (Moved::Some | Moved::Nothing, Moved::Some | Moved::Nothing) => {
-                self.set_alarm(key, self.shared.limits.timeout_tunnel);
+            (_, Down::End) => self.end_tunnel(key),
+            (_, Down::Broken) => Step::Close,
+            (false, Down::Nothing) => Step::Wait,
+            (true, Down::Nothing) | (_, Down::Some) => {
+                let half = self.clients.get(key).is_some_and(|client| client.exchange.body.is_done());
+                let limits = &self.shared.limits;
+                self.set_alarm(key, if half { limits.timeout_body } else { limits.timeout_tunnel });
                 Step::Again
             }
         }
@@ -66,19 +73,23 @@ impl Proxy {
     }
 }
 
-/// What became of one direction.
-enum Moved {
+/// What became of the direction to the client.
+enum Down {
     Some,
     Nothing,
-    /// The reading side has ended, and all it said is passed on.
+    /// The tenant has ended, and all it said is passed on.
     End,
-    /// The writing side is gone.
+    /// The client is gone.
     Broken,
 }
 
-/// Client to tenant. `request` holds what the tenant has not taken.
-fn send_up(client: &mut Client, conn: &mut Conn, shared: &mut Shared) -> Moved {
+/// Client to tenant: true if something moved. `request` holds what the tenant has not taken. The client's end is passed
+/// on behind its last byte, and the tenant may still answer; the end of the tunnel is the tenant's.
+fn send_up(client: &mut Client, conn: &mut Conn, shared: &mut Shared) -> bool {
     let exchange = &mut client.exchange;
+    if exchange.body.is_done() {
+        return false;
+    }
     if exchange.unsent() == 0 {
         match client.wire.read(&mut shared.scratch[..WINDOW]) {
             Read::Some(count) => {
@@ -86,8 +97,12 @@ fn send_up(client: &mut Client, conn: &mut Conn, shared: &mut Shared) -> Moved {
                 exchange.request.extend_from_slice(&shared.scratch[..count]);
                 exchange.sent = 0;
             }
-            Read::Blocked => return Moved::Nothing,
-            Read::End | Read::Reset => return Moved::End,
+            Read::Blocked => return false,
+            Read::End | Read::Reset => {
+                conn.wire.finish();
+                exchange.body = Body::new(Framing::None);
+                return true;
+            }
         }
     }
     match conn.wire.write(&exchange.request[exchange.sent..], &[]) {
@@ -95,35 +110,39 @@ fn send_up(client: &mut Client, conn: &mut Conn, shared: &mut Shared) -> Moved {
             exchange.sent += count;
             exchange.bytes_in += count as u64;
         }
-        Write::Blocked => return Moved::Nothing,
-        Write::Broken => return Moved::Broken,
+        Write::Blocked => return false,
+        // It reads no more; what it has said before is still to be passed on.
+        Write::Broken => {
+            exchange.sent = exchange.request.len();
+            exchange.body = Body::new(Framing::None);
+        }
     }
     if exchange.unsent() == 0 {
         shared.pool.give(std::mem::take(&mut exchange.request));
         exchange.sent = 0;
     }
-    Moved::Some
+    true
 }
 
 /// Tenant to client. `output` holds what the client has not taken.
-fn send_down(client: &mut Client, conn: &mut Conn, shared: &mut Shared) -> Moved {
+fn send_down(client: &mut Client, conn: &mut Conn, shared: &mut Shared) -> Down {
     match flush(client, shared) {
         Write::Some(_) => {}
-        Write::Blocked => return Moved::Nothing,
-        Write::Broken => return Moved::Broken,
+        Write::Blocked => return Down::Nothing,
+        Write::Broken => return Down::Broken,
     }
     let count = match conn.wire.read(&mut shared.scratch) {
         Read::Some(count) => count,
-        Read::Blocked => return Moved::Nothing,
-        Read::End | Read::Reset => return Moved::End,
+        Read::Blocked => return Down::Nothing,
+        Read::End | Read::Reset => return Down::End,
     };
     let bytes = &shared.scratch[..count];
     let taken = match client.wire.write(bytes, &[]) {
         Write::Some(taken) => taken,
         Write::Blocked => 0,
-        Write::Broken => return Moved::Broken,
+        Write::Broken => return Down::Broken,
     };
     client.exchange.bytes_out += count as u64;
     client.output.push(&bytes[taken..], &mut shared.pool);
-    Moved::Some
+    Down::Some
 }

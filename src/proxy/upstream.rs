@@ -111,10 +111,9 @@ impl Upstream {
         self.busy == 0 && self.tunnels == 0 && self.waiting.is_empty()
     }
 
-    /// Somebody needs the tenant, and it is down: a start is wanted.
-    pub fn is_wanted(&self) -> bool {
-        let down = matches!(self.gate, Gate::Down | Gate::Held | Gate::Refusing(_));
-        down && (self.busy > 0 || !self.waiting.is_empty())
+    /// No requests may be sent: whoever needs the tenant wants a start.
+    pub fn is_down(&self) -> bool {
+        matches!(self.gate, Gate::Down | Gate::Held | Gate::Refusing(_))
     }
 
     /// Forgets one that waits. True if it was there.

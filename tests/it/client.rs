@@ -121,6 +121,23 @@ impl Connection {
         self.stream.shutdown(Shutdown::Write)
     }
 
+    /// Another handle, to send while answers are read.
+    pub fn writer(&self) -> TcpStream {
+        self.stream.try_clone().expect("a duplicate")
+    }
+
+    /// Leaves with a reset.
+    pub fn reset(self) {
+        let none = rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
+        none.expect("SO_LINGER");
+    }
+
+    /// Sends until nobody takes more for `patience`.
+    pub fn flood(&mut self, patience: Duration) {
+        self.stream.set_write_timeout(Some(patience)).expect("a timeout");
+        while self.stream.write(&[b'x'; 64 * 1024]).is_ok() {}
+    }
+
     /// The socket, and what was read after the head, for a protocol that took over.
     pub fn into_parts(self) -> (TcpStream, Vec<u8>) {
         (self.stream, self.buffer)

@@ -13,6 +13,11 @@ impl Random {
         Self(seed.max(1))
     }
 
+    /// The seed itself: one of many that a test derives from one.
+    pub fn with(seed: u64) -> Self {
+        Self(seed.max(1))
+    }
+
     /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 >> 12;

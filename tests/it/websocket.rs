@@ -9,6 +9,14 @@ use tungstenite::{Message, WebSocket};
 use crate::client::Head;
 use crate::harness::Init;
 
+/// What asks for a WebSocket.
+const UPGRADE: &[(&str, &str)] = &[
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
 /// An open WebSocket.
 pub struct Cable(WebSocket<TcpStream>);
 
@@ -23,13 +31,7 @@ impl Cable {
     #[track_caller]
     pub fn open_with_head(init: &Init, path: &str, fields: &[(&str, &str)]) -> (Self, Head) {
         let mut connection = init.connect();
-        let mut all = vec![
-            ("Connection", "Upgrade"),
-            ("Upgrade", "websocket"),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-        ];
-        all.extend(fields);
+        let all = [UPGRADE, fields].concat();
         connection.send(&crate::client::request_head("GET", path, &all, 0)).expect("send");
         let head = connection.head().expect("a head");
         assert_eq!(head.status, 101, "{head:?}");
@@ -37,6 +39,20 @@ impl Cable {
         assert_eq!(head.field("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         let (stream, early) = connection.into_parts();
         (Self(WebSocket::from_partially_read(stream, early, Role::Client, None)), head)
+    }
+
+    /// Upgrades a connection, if the tenant and everybody between agree.
+    pub fn try_open(init: &Init, path: &str) -> Option<Self> {
+        let mut connection = init.connect();
+        connection.send(&crate::client::request_head("GET", path, UPGRADE, 0)).ok()?;
+        let head = connection.head().ok()?;
+        let (stream, early) = connection.into_parts();
+        (head.status == 101).then(|| Self(WebSocket::from_partially_read(stream, early, Role::Client, None)))
+    }
+
+    /// Whether a text comes back.
+    pub fn try_echo(&mut self, text: &str) -> bool {
+        self.0.send(Message::text(text)).is_ok() && self.receive().as_deref() == Some(text)
     }
 
     /// Sends a text.

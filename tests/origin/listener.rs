@@ -1,12 +1,15 @@
 //! The listening socket: descriptor 3 of the service manager (sd_listen_fds(3)), or a port of our own.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process;
 
 use nix::sys::socket::{AddressFamily, SockaddrLike, SockaddrStorage, getsockname};
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 use crate::knob;
 
@@ -48,6 +51,17 @@ impl Listener {
             Some(AddressFamily::Unix) => Self::Unix(fd.into()),
             _ => Self::Tcp(fd.into()),
         }
+    }
+
+    /// Sends a duplicate of the socket to a datagram socket (unix(7), SCM_RIGHTS).
+    pub fn hand_to(&self, path: &str) {
+        let socket = UnixDatagram::unbound().expect("a socket");
+        socket.connect(path).expect("HAND_TO");
+        let fds = [self.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        assert!(ancillary.push(SendAncillaryMessage::ScmRights(&fds)));
+        sendmsg(&socket, &[IoSlice::new(b".")], &mut ancillary, SendFlags::empty()).expect("sendmsg");
     }
 
     /// `None` if another thread, or the next process, was faster.

@@ -2,7 +2,8 @@
 //!
 //! It serves the socket passed in LISTEN_FDS, or 127.0.0.1:PORT; it drains on SIGTERM and then dies by it. Knobs, by environment:
 //! `BOOT_MS`, `GATE` (boots once this file exists), `CRASH_FILE` (exits 3 at boot while it exists), `NOTIFY` (says READY=1),
-//! `IGNORE_TERM`, `THREADS` (5), `COUNT_FILE` (each `token=` served), `EVENTS_FILE` (start, stop), `TENANT` (its name).
+//! `IGNORE_TERM`, `THREADS` (5), `COUNT_FILE` (each `token=` served), `EVENTS_FILE` (start, stop), `TENANT` (its name),
+//! `HAND_TO` (sends its listening socket to this datagram socket, whose owner then answers in its place).
 
 #![allow(missing_docs)]
 
@@ -45,6 +46,11 @@ impl Origin {
         !both[0].revents().is_empty()
     }
 
+    /// Waits for SIGTERM.
+    fn wait_term(&self) {
+        while poll(&mut [PollFd::new(&self.term, PollFlags::IN)], None) == Err(rustix::io::Errno::INTR) {}
+    }
+
     /// SIGTERM came.
     pub fn stopping(&self) -> bool {
         let mut term = [PollFd::new(&self.term, PollFlags::IN)];
@@ -59,6 +65,11 @@ fn main() {
     let listener = Arc::new(Listener::inherited_or_bound());
     if knob("NOTIFY").is_some() {
         notify("READY=1");
+    }
+    if let Some(path) = knob("HAND_TO") {
+        listener.hand_to(&path);
+        origin.wait_term();
+        end();
     }
     let threads = knob("THREADS").and_then(|text| text.parse().ok()).unwrap_or(5);
     let workers: Vec<_> = (0..threads).map(|_| worker(&origin, &listener)).collect();

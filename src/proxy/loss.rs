@@ -1,0 +1,99 @@
+//! What becomes of a request that its tenant does not answer: it is sent again, or answered by ourselves.
+
+use std::time::Duration;
+
+use super::client::Phase;
+use super::exchange::Loss;
+use super::session::Step;
+use super::{ClientKey, Proxy};
+use crate::unit::UnitId;
+
+/// When to ask again after a failure that may be over soon.
+const SOON: Option<Duration> = Some(Duration::from_secs(1));
+
+impl Proxy {
+    /// Takes a request out of the waiting room, or off its connection, and answers it ourselves.
+    pub(super) fn refuse_client(&mut self, key: ClientKey, status: u16, detail: &str, retry: Option<Duration>) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let unit = client.exchange.unit;
+        if let Some(upstream) = unit.and_then(|unit| self.upstreams.get_mut(unit)) {
+            upstream.forget(key);
+        }
+        self.release(key, false);
+        self.answer(key, status, detail, retry);
+        if let Some(unit) = unit {
+            self.rest(unit);
+        }
+        self.later(key);
+    }
+
+    /// Answers in the place of a tenant, or cuts an answer that has begun.
+    pub(super) fn fail(&mut self, key: ClientKey, status: u16, reason: &str) -> Step {
+        match self.clients.get(key) {
+            Some(client) if client.exchange.answer.is_none() => {
+                self.refuse_client(key, status, reason, None);
+                Step::Again
+            }
+            _ => Step::Close,
+        }
+    }
+
+    /// The connection to the tenant ended before its answer.
+    pub(super) fn lose(&mut self, key: ClientKey, loss: Loss) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        let (Some(unit), Some(conn)) = (client.exchange.unit, client.exchange.conn) else { return };
+        let unix = self.conns.get(conn).is_some_and(|conn| conn.unix);
+        if !client.exchange.may_retry(loss, unix) {
+            return self.refuse_client(key, 502, "the application closed the connection", None);
+        }
+        self.release(key, false);
+        self.put_back(key, unit);
+        self.serve_waiting(unit);
+    }
+
+    /// A port that was reached before refuses: its process has ended, as we shall hear, or begins anew.
+    pub(super) fn await_port(&mut self, key: ClientKey, unit: UnitId) {
+        self.release(key, false);
+        self.put_back(key, unit);
+        self.probe_later(unit);
+    }
+
+    /// Back into the waiting room: it was first, and is first again.
+    fn put_back(&mut self, key: ClientKey, unit: UnitId) {
+        let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else { return };
+        client.exchange.sent = 0;
+        client.phase = Phase::Waiting;
+        upstream.waiting.push_front(key);
+        let waited = match client.exchange.tries {
+            0 => self.shared.now.saturating_duration_since(client.exchange.arrived),
+            _ => Duration::ZERO,
+        };
+        let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
+        self.set_alarm(key, wait.saturating_sub(waited));
+        self.want(unit);
+    }
+
+    /// No answer in time.
+    pub(super) fn exchange_due(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get(key) else { return };
+        let Some(unit) = client.exchange.unit else { return };
+        let exchange = &client.exchange;
+        if exchange.answer.is_some() {
+            return self.close(key);
+        }
+        // The tenant got ready after the request had been sent: its time begins there.
+        let served = self.upstreams.get(unit).and_then(|upstream| upstream.served);
+        let begin = served.into_iter().chain(exchange.dispatched).max();
+        let end = begin.map(|begin| begin + self.shared.limits.timeout_response);
+        match (served, end) {
+            (None, _) => self.refuse_client(key, 503, "the application did not start in time", SOON),
+            (Some(_), Some(end)) if end > self.shared.now => {
+                self.set_alarm(key, end.saturating_duration_since(self.shared.now));
+            }
+            (Some(_), _) if !exchange.awaits_tenant() && exchange.unsent() == 0 => {
+                self.refuse_client(key, 408, "the request body did not come in time", None);
+            }
+            (Some(_), _) => self.refuse_client(key, 504, "the application did not answer in time", None),
+        }
+    }
+}
