@@ -21,8 +21,13 @@ impl Proxy {
         let Some(client) = self.clients.get_mut(key) else { return true };
         client.phase = Phase::Exchange;
         client.exchange.dispatched = Some(self.shared.now);
-        // What has failed once gets a new one: all that idle may have been closed together.
-        let pooled = if client.exchange.tries == 0 { self.pooled(unit) } else { None };
+        // What has failed once gets a new one, in the place of all that idle: they may have been closed together, and an
+        // application with a thread a connection has none left for one more.
+        let again = client.exchange.tries > 0;
+        if again {
+            self.close_idle(unit);
+        }
+        let pooled = if again { None } else { self.pooled(unit) };
         match pooled.map_or_else(|| self.connect(unit), Ok) {
             Ok(conn) => {
                 let exchange = &mut self.clients[key].exchange;

@@ -91,10 +91,7 @@ impl Proxy {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         upstream.gate = Gate::Held;
         upstream.probe.clear();
-        let idle = std::mem::take(&mut upstream.pool);
-        idle.into_iter().chain(upstream.probing.take()).for_each(|key| {
-            self.conns.remove(key);
-        });
+        self.close_idle(unit);
         self.report_drained(unit);
     }
 
@@ -114,11 +111,8 @@ impl Proxy {
         if let Err(error) = upstream.listener.restore() {
             log::warn!("{}: cannot restore the path of its socket: {error}", upstream.name);
         }
-        let idle = std::mem::take(&mut upstream.pool);
-        idle.into_iter().chain(upstream.probing.take()).for_each(|key| {
-            self.conns.remove(key);
-        });
         upstream.probe.clear();
+        self.close_idle(unit);
         let users = self.users(unit);
         for &client in &users {
             self.advance(client);
@@ -130,6 +124,14 @@ impl Proxy {
         let waits = self.upstreams.get(unit).is_some_and(|upstream| !upstream.waiting.is_empty());
         if waits || users.iter().any(lies_in_queue) {
             self.want(unit);
+        }
+    }
+
+    /// Closes the connections that nobody uses.
+    pub(super) fn close_idle(&mut self, unit: UnitId) {
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        for key in upstream.pool.drain(..).chain(upstream.probing.take()) {
+            self.conns.remove(key);
         }
     }
 
