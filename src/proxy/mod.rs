@@ -146,10 +146,6 @@ impl Proxy {
     pub fn turn(&mut self, now: Instant, wall: SystemTime) {
         self.shared.now = now;
         self.shared.wall = wall;
-        // A defect that was contained in the turn before may have left it lent.
-        if self.shared.scratch.is_empty() {
-            self.shared.scratch = vec![0; SCRATCH].into_boxed_slice();
-        }
     }
 
     /// Something of ours is ready.

@@ -256,7 +256,10 @@ fn a_slow_reader_does_not_start_a_stopped_tenant_again() {
     });
     client.head().expect("a head");
     assert_eq!(init.verb(&["stop", "web@boston"]).code, 0);
-    assert_eq!((init.status("web@boston")["active"].as_str(), &init.status("web@boston")["starts"]), (Some("inactive"), &1.into()));
+    assert_eq!(
+        (init.status("web@boston")["active"].as_str(), &init.status("web@boston")["starts"]),
+        (Some("inactive"), &1.into())
+    );
     client.exactly(20_000_000).expect("all of it");
     assert!(writer.join().expect("a tenant"));
     at_rest(&init);
