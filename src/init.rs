@@ -2,8 +2,13 @@
 
 mod answers;
 mod effects;
+mod fatal;
+mod open;
 
-use std::io;
+pub use fatal::Fatal;
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -11,14 +16,12 @@ use std::time::{Duration, Instant, SystemTime};
 use slotmap::SecondaryMap;
 
 use crate::boot::{self, Inherited};
-use crate::config::Loaded;
-use crate::control::{self, Server};
+use crate::control::Server;
 use crate::journal::{Journal, Progress};
 use crate::manager::{Event, Manager};
 use crate::poller::{Poller, Readiness, Registry, Source};
 use crate::process::{self, Executed, Receiver};
 use crate::proxy::{Fact, Proxy};
-use crate::route::Table;
 use crate::signals::Signals;
 use crate::unit::UnitId;
 
@@ -28,19 +31,6 @@ const REAP_BATCH: usize = 256;
 const NOTIFY_BATCH: usize = 256;
 /// How long the last log lines may take.
 const LAST_LINES: Duration = Duration::from_millis(500);
-
-/// Why tenantd could not start. Everything that can be wrong before the first unit is a clear end, not a guess.
-#[derive(Debug)]
-pub struct Fatal {
-    what: String,
-    error: io::Error,
-}
-
-impl std::fmt::Display for Fatal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot {}: {}", self.what, self.error)
-    }
-}
 
 /// All parts.
 pub struct Init {
@@ -53,13 +43,16 @@ pub struct Init {
     proxy: Proxy,
     control: Server,
     inherited: Inherited,
+    /// Where processes find the notify socket.
     notify_path: PathBuf,
-    /// Pipes that tell whether execve succeeded.
-    executed: SecondaryMap<UnitId, (u32, std::os::fd::OwnedFd)>,
+    /// Nobody else uses the runtime directory.
+    _alone: OwnedFd,
+    /// Pipes that tell whether execve succeeded, with pid and program.
+    executed: SecondaryMap<UnitId, (u32, String, OwnedFd)>,
     /// Pipes that had more than a turn's worth.
     unread: Vec<Source>,
-    /// The readiness of this turn.
-    ready: Vec<(Source, Readiness)>,
+    /// What is ready and has not had its turn. It survives a panic, since an edge is said only once.
+    ready: VecDeque<(Source, Readiness)>,
     listen: Vec<String>,
     started: Instant,
     now: Instant,
@@ -68,92 +61,34 @@ pub struct Init {
 }
 
 impl Init {
-    /// Binds everything that is to be bound. Starts nothing.
-    pub fn new(loaded: Loaded, inherited: Inherited, output: std::os::fd::OwnedFd) -> Result<Self, Fatal> {
-        let Loaded { config, units, warnings } = loaded;
-        let fatal = |what: &str| {
-            let what = what.to_owned();
-            move |error| Fatal { what, error }
-        };
-        let signals = Signals::new().map_err(fatal("take over the signals"))?;
-        let poller = Poller::new().map_err(fatal("make an epoll instance"))?;
-        let registry = || poller.registry().map_err(fatal("share the epoll instance"));
-        let mut journal = Journal::start(output, config.log).map_err(fatal("start the log writer"))?;
-        journal.take_log();
-        warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));
-
-        let runtime = &config.runtime_directory;
-        let private = runtime.join(".listen");
-        let make = |path: &std::path::Path| {
-            boot::runtime_directory(path).map_err(fatal(&format!("make the runtime directory {}", path.display())))
-        };
-        make(runtime)?;
-        make(&private)?;
-        let socket = runtime.join(control::SOCKET);
-        let control = Server::bind(&socket, registry()?).map_err(fatal(&format!("listen at {}", socket.display())))?;
-        let notify_path = runtime.join("notify.sock");
-        let notify = Receiver::bind(&notify_path).map_err(fatal(&format!("listen at {}", notify_path.display())))?;
-
-        let table = Table::new(&config.health.path);
-        let mut proxy = Proxy::new(registry()?, config.http.clone(), table, config.log.access, private)
-            .map_err(fatal("seed the request ids"))?;
-        // First of all sockets: who connects now waits some milliseconds, and is not refused.
-        let mut listen = Vec::new();
-        for address in &config.http.listen {
-            let what = format!("listen at {address} ([http] listen); is another server there?");
-            listen.push(proxy.open_door(*address).map_err(fatal(&what))?.to_string());
-        }
-        let manager = Manager::new(units, config.pool, config.shutdown, seed(), Instant::now());
-        boot::without_umask(|| add_sockets(&mut proxy, &manager))?;
-        let registry = registry()?;
-        for fd in signals.fds() {
-            registry.add_reader(fd, Source::Signals).map_err(fatal("watch the signals"))?;
-        }
-        registry
-            .add_reader(std::os::fd::AsFd::as_fd(&notify), Source::Notify)
-            .map_err(fatal("watch the notify socket"))?;
-        let now = Instant::now();
-        Ok(Self {
-            poller,
-            registry,
-            signals,
-            notify,
-            journal,
-            manager,
-            proxy,
-            control,
-            inherited,
-            notify_path,
-            executed: SecondaryMap::new(),
-            unread: Vec::new(),
-            ready: Vec::with_capacity(1024),
-            listen,
-            started: now,
-            now,
-            stopping: false,
-            exit: None,
-        })
-    }
-
     /// Runs until all is down. Returns the exit code.
     pub fn run(mut self) -> u8 {
-        self.welcome();
-        self.dispatch(Event::Booted);
-        self.settle();
-        boot::trim();
+        self.contain(Self::boot);
         loop {
             if let Some(code) = self.exit {
                 self.journal.say(None, format_args!("exit {code}"));
                 self.journal.finish(Instant::now() + LAST_LINES);
                 return code;
             }
-            // PID 1 never dies of a mistake of ours: what the turn had begun is lost, the next one goes on.
-            let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
-            if turn.is_err() {
-                self.journal
-                    .say(None, format_args!("a defect in tenantd was contained; please report the lines above"));
-            }
+            self.contain(Self::turn);
         }
+    }
+
+    /// PID 1 never dies of a mistake of ours: the one thing that was at hand is lost, all else goes on.
+    fn contain(&mut self, work: fn(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            self.journal.say(None, format_args!("a defect in tenantd was contained; please report the line above"));
+            self.proxy.recover();
+            self.unread.extend([Source::Notify, Source::Signals, Source::Control]);
+        }
+        self.journal.turn();
+    }
+
+    fn boot(&mut self) {
+        self.welcome();
+        self.dispatch(Event::Booted);
+        self.settle();
+        boot::trim();
     }
 
     fn welcome(&mut self) {
@@ -176,28 +111,27 @@ impl Init {
         }
         self.now = Instant::now();
         self.proxy.turn(self.now, SystemTime::now());
-        self.ready.clear();
         self.ready.extend(self.poller.ready());
         self.ready.extend(self.unread.drain(..).map(|source| (source, Readiness::default())));
-        let ready = std::mem::take(&mut self.ready);
         // A READY=1 of a process that exits at once still counts (facts arrive together, order is ours).
-        let is = |wanted: Source| ready.iter().any(|(source, _)| *source == wanted);
-        if is(Source::Notify) {
+        if self.is_ready(Source::Notify) {
             self.hear();
         }
-        if is(Source::Signals) {
+        if self.is_ready(Source::Signals) {
             self.signalled();
         }
-        for &(source, readiness) in &ready {
+        while let Some((source, readiness)) = self.ready.pop_front() {
             self.readiness(source, readiness);
         }
-        self.ready = ready;
         self.settle();
         self.manager.elapse(self.now);
         self.proxy.elapse();
         self.settle();
         self.write_access();
-        self.journal.turn();
+    }
+
+    fn is_ready(&self, wanted: Source) -> bool {
+        self.ready.iter().any(|(source, _)| *source == wanted)
     }
 
     /// Until the earliest deadline; not at all while somebody has more to do.
@@ -281,16 +215,16 @@ impl Init {
 
     /// The pipe of a start says something.
     fn was_executed(&mut self, unit: UnitId) {
-        let Some((pid, fd)) = self.executed.get(unit) else { return };
+        let Some((pid, program, fd)) = self.executed.get(unit) else { return };
         let pid = *pid;
         match process::read_executed(std::os::fd::AsFd::as_fd(fd)) {
             Executed::Pending => return,
             Executed::Succeeded => self.dispatch(Event::Executed(unit, pid)),
             Executed::Failed { step, errno } => {
-                let error = io::Error::from_raw_os_error(errno);
-                let command = self.command(unit);
-                let name = self.manager.unit(unit).map(|unit| &unit.name);
-                self.journal.say(name, format_args!("cannot execute {command}: {step}: {error}"));
+                if let Some(unit) = self.manager.unit(unit) {
+                    let why = effects::refusal(unit, program, step, errno);
+                    self.journal.say(Some(&unit.name), format_args!("{why}"));
+                }
             }
         }
         self.executed.remove(unit);
@@ -325,35 +259,4 @@ impl Init {
         }
         self.proxy.clear_access();
     }
-}
-
-/// Binds the socket of every unit.
-fn add_sockets(proxy: &mut Proxy, manager: &Manager) -> Result<(), Fatal> {
-    for id in manager.ids() {
-        let Some(unit) = manager.unit(id) else { continue };
-        let fatal = |error| Fatal { what: format!("make the socket of {}", unit.name), error };
-        proxy.add(id, unit).map_err(fatal)?;
-        give_socket(proxy, id, unit);
-    }
-    Ok(())
-}
-
-/// A service that runs as another user owns the path of its socket.
-fn give_socket(proxy: &Proxy, id: UnitId, unit: &crate::unit::Unit) {
-    let ids = unit.service.user.as_deref().map(process::user::look_up);
-    let given = match (ids, proxy.listener(id)) {
-        (Some(Ok(ids)), Some(listener)) => listener.give(ids.uid, ids.gid),
-        _ => Ok(()),
-    };
-    if let Err(error) = given {
-        log::warn!("{}: cannot give the socket to its user: {error}", unit.name);
-    }
-}
-
-/// For the jitter of restarts.
-fn seed() -> u64 {
-    let mut bytes = [0; 8];
-    // Without a seed all start with the same jitter: harmless.
-    let _ = rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty());
-    u64::from_ne_bytes(bytes)
 }

@@ -2,10 +2,12 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use rustix::fs::Mode;
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit, umask};
 
 /// Most descriptors that we ask for: beyond it some programs loop over all of them.
@@ -31,6 +33,7 @@ pub fn prepare() -> Inherited {
         }
     };
     umask(Mode::from_raw_mode(0o022));
+    ignore();
     note(unblock(), "signals that the parent process blocked stay blocked");
     if getpid().as_raw_nonzero().get() != 1 {
         note(set_child_subreaper(Some(getpid())).map_err(io::Error::from), "orphans are not reaped: run as PID 1");
@@ -46,6 +49,18 @@ pub fn prepare() -> Inherited {
 /// An empty signal mask: a parent may have left SIGTERM or SIGCHLD blocked, and then we would never hear them.
 fn unblock() -> io::Result<()> {
     Ok(nix::sys::signal::SigSet::empty().thread_set_mask()?)
+}
+
+/// What would end an ordinary process and asks an init for nothing. A child gets the defaults back.
+fn ignore() {
+    let real_time = libc::SIGRTMIN()..=libc::SIGRTMAX();
+    for signal in [libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGVTALRM, libc::SIGPROF, libc::SIGIO]
+        .into_iter()
+        .chain(real_time)
+    {
+        // SAFETY: no handler runs. It cannot fail for these numbers.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
 }
 
 /// Soft limit up to the hard one.
@@ -67,6 +82,18 @@ fn hide_inherited() -> io::Result<()> {
 /// Makes the runtime directory and those above it, mode 0755: services reach their sockets through it.
 pub fn runtime_directory(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path)
+}
+
+/// Keeps the directory to ourselves for as long as the descriptor is open, whatever becomes of us: two tenantds would
+/// take each other's sockets away. Where the file system knows no locks, nobody is kept out.
+pub fn lock(directory: &Path) -> io::Result<OwnedFd> {
+    let fd = open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => {
+            Err(io::Error::new(io::ErrorKind::AddrInUse, "another tenantd runs here; stop it first"))
+        }
+        _ => Ok(fd),
+    }
 }
 
 /// Runs `f` without a file mode creation mask: sockets get exactly the mode that their unit names.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{CONFIG, own, table};
+use super::{CONFIG, own, print, table};
 use crate::config;
 use crate::control::{self, Answer, Request, UnitStatus};
 
@@ -17,7 +17,7 @@ pub(super) fn list(directory: &Path, json: bool) -> ExitCode {
     match ask(directory, &Request::List) {
         Ok(Answer::Units { units }) if json => print_json(&units),
         Ok(Answer::Units { units }) => {
-            print!("{}", table::list(&units));
+            print(&table::list(&units));
             ExitCode::SUCCESS
         }
         other => unexpected(other),
@@ -29,7 +29,7 @@ pub(super) fn system(directory: &Path, json: bool) -> ExitCode {
     match ask(directory, &Request::System) {
         Ok(Answer::System { system }) if json => print_json(&system),
         Ok(Answer::System { system }) => {
-            print!("{}", table::system(&system));
+            print(&table::system(&system));
             ExitCode::SUCCESS
         }
         other => unexpected(other),
@@ -40,13 +40,13 @@ pub(super) fn system(directory: &Path, json: bool) -> ExitCode {
 pub(super) fn status(directory: &Path, unit: &str, json: bool) -> ExitCode {
     one(directory, unit, |status| match json {
         true => drop(print_json(status)),
-        false => print!("{}", table::unit(status)),
+        false => print(&table::unit(status)),
     })
 }
 
 /// The state of a unit in one word.
 pub(super) fn is_active(directory: &Path, unit: &str) -> ExitCode {
-    one(directory, unit, |status| println!("{}", status.active))
+    one(directory, unit, |status| print(&format!("{}\n", status.active)))
 }
 
 fn one(directory: &Path, unit: &str, print: impl FnOnce(&UnitStatus)) -> ExitCode {
@@ -127,7 +127,7 @@ fn socket(directory: &Path) -> Result<PathBuf, ExitCode> {
 fn print_json(value: &impl serde::Serialize) -> ExitCode {
     match serde_json::to_string_pretty(value) {
         Ok(text) => {
-            println!("{text}");
+            print(&format!("{text}\n"));
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -39,6 +39,22 @@ const VERBS: [(&str, &str, &str, &str); 8] = [
     ("restart", "UNIT…", "stop and start units; their requests wait meanwhile", "Exit code 0, or 1, 4 as for start."),
 ];
 
+const HEAD: &str = "\
+tenantd: a systemd-style init for containers that starts a tenant at its first request
+
+usage: tenantd [--config DIR] [--json] [VERB] [UNIT…]
+
+";
+
+const OPTIONS: &str = "
+  -c, --config DIR   configuration directory (else TENANTD_CONFIG, else /etc/tenantd)
+      --json         print JSON (check, list, status, start, stop, restart)
+  -h, --help         this text; tenantd help VERB says more
+  -V, --version      the version
+
+TENANTD_LOG sets what tenantd says of itself: error, warn, info (default), debug.
+";
+
 /// It is a verb of ours.
 pub(super) fn is_verb(word: &str) -> bool {
     VERBS.iter().any(|(verb, ..)| *verb == word) || ["help", "version"].contains(&word)
@@ -47,27 +63,21 @@ pub(super) fn is_verb(word: &str) -> bool {
 /// Prints help, on a verb or on all.
 pub(super) fn print(verb: Option<&str>) -> ExitCode {
     match verb.and_then(|word| VERBS.iter().find(|(verb, ..)| *verb == word)) {
-        Some((verb, arguments, line, more)) => println!("tenantd {verb} {arguments}\n\n{line}\n\n{more}"),
+        Some((verb, arguments, line, more)) => {
+            super::print(&format!("tenantd {verb} {arguments}\n\n{line}\n\n{more}\n"))
+        }
         None => print_all(),
     }
     ExitCode::SUCCESS
 }
 
 fn print_all() {
-    println!("tenantd: a systemd-style init for containers that starts a tenant at its first request\n");
-    println!("usage: tenantd [--config DIR] [--json] [VERB] [UNIT…]\n");
-    for (verb, arguments, line, _) in VERBS {
-        println!("  {:<18} {line}", format!("{verb} {arguments}"));
-    }
-    println!("\n  -c, --config DIR   configuration directory (else TENANTD_CONFIG, else /etc/tenantd)");
-    println!("      --json         print JSON (check, list, status, start, stop, restart)");
-    println!("  -h, --help         this text; tenantd help VERB says more");
-    println!("  -V, --version      the version\n");
-    println!("TENANTD_LOG sets what tenantd says of itself: error, warn, info (default), debug.");
+    let verbs = VERBS.map(|(verb, arguments, line, _)| format!("  {:<18} {line}\n", format!("{verb} {arguments}")));
+    super::print(&[HEAD, &verbs.concat(), OPTIONS].concat());
 }
 
 /// Prints the version.
 pub(super) fn version() -> ExitCode {
-    println!("tenantd {}", env!("CARGO_PKG_VERSION"));
+    super::print(concat!("tenantd ", env!("CARGO_PKG_VERSION"), "\n"));
     ExitCode::SUCCESS
 }

@@ -81,6 +81,13 @@ fn directory(arguments: &Arguments, variable: Option<OsString>) -> PathBuf {
     named.unwrap_or_else(|| "/etc/tenantd".into())
 }
 
+/// Prints an answer. Nobody is left to tell if the reader has gone (`tenantd list | head`), or the disk is full.
+fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
 fn usage(problem: &str) -> ExitCode {
     eprintln!("tenantd: {problem}; try tenantd --help");
     ExitCode::from(USAGE)

@@ -9,11 +9,17 @@ use super::{CONFIG, OSERR, own};
 use crate::boot;
 use crate::config;
 use crate::init::Init;
+use crate::signals::Signals;
 
 /// Runs until told to stop. Everything that is wrong before the first unit ends at once, with a reason on stderr: in a
 /// container that is what `docker logs` shows of a failed deploy.
 pub(super) fn run(directory: &Path) -> ExitCode {
     let inherited = boot::prepare();
+    // Before anything else: PID 1 does not even hear a SIGTERM for which it has no handler.
+    let signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return fail(&format!("cannot take over the signals: {error}")),
+    };
     let loaded = match config::load(directory, &own) {
         Ok(loaded) => loaded,
         Err(mistakes) => {
@@ -26,7 +32,7 @@ pub(super) fn run(directory: &Path) -> ExitCode {
         Ok(output) => output,
         Err(error) => return fail(&format!("cannot use stdout: {error}")),
     };
-    match Init::new(loaded, inherited, output) {
+    match Init::new(loaded, inherited, signals, output) {
         Ok(init) => ExitCode::from(init.run()),
         Err(fatal) => fail(&fatal.to_string()),
     }

@@ -60,7 +60,8 @@ pub(super) fn unit(unit: &UnitStatus) -> String {
         row("Boot", &format!("{} ({} starts)", span(boot), unit.starts));
     }
     if !unit.status.is_empty() {
-        row("Status", &format!("\"{}\"", unit.status));
+        // Said by the process: nothing in it may drive the operator's terminal.
+        row("Status", &format!("{:?}", unit.status));
     }
     let requests = unit.requests;
     row(
@@ -102,6 +103,19 @@ fn span(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_process_says_drives_no_terminal() {
+        let status: UnitStatus = serde_json::from_value(serde_json::json!({
+            "name": "web", "description": "", "priority": "normal", "source": "units/web.toml", "active": "active",
+            "sub": "running", "result": "success", "pid": 7, "status": "\u{1b}[31mred \u{e9}", "starts": 1, "failures": 0,
+            "since_ms": null, "boot_ms": null, "retry_ms": null,
+            "requests": { "in_flight": 0, "waiting": 0, "tunnels": 0 }
+        }))
+        .unwrap();
+        let text = unit(&status);
+        assert!(text.contains("     Status: \"\\u{1b}[31mred \u{e9}\"\n"), "{text}");
+    }
 
     #[test]
     fn spans_are_short() {

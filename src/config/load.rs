@@ -28,11 +28,7 @@ pub struct Loaded {
 /// too, sorted by file and line.
 pub fn load(dir: &Path, own: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Vec<Diagnostic>> {
     let (mut sources, mut report) = (Sources::default(), Report::default());
-    if let Err(why) = exists(dir) {
-        let message = format!("cannot read the configuration directory: {why}; name the right one with --config DIR");
-        report.error(Place::file(sources.add(dir.to_owned(), String::new())), message);
-        return Err(report.finish(&sources).0);
-    }
+    there(dir, &mut sources, &mut report)?;
     let daemon = open(dir, &mut sources, &mut report);
     let directory = unit::directory::scan(dir, &mut sources, &mut report);
     let documents = sources.parse(&mut report);
@@ -54,14 +50,22 @@ pub fn load(dir: &Path, own: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, 
     Err(errors)
 }
 
-fn exists(dir: &Path) -> Result<(), String> {
-    let about = std::fs::metadata(dir).map_err(|error| reason(&error))?;
-    if about.is_dir() { Ok(()) } else { Err("it is no directory".into()) }
+/// A directory that is not there is the wrong one, not an empty one.
+fn there(dir: &Path, sources: &mut Sources, report: &mut Report) -> Result<(), Vec<Diagnostic>> {
+    let why = match std::fs::metadata(dir) {
+        Ok(about) if about.is_dir() => return Ok(()),
+        Ok(_) => "it is no directory".to_owned(),
+        Err(error) => reason(&error),
+    };
+    let message = format!("cannot read the configuration directory: {why}; name the right one with --config DIR");
+    report.error(Place::file(sources.add(dir.to_owned(), String::new())), message);
+    Err(std::mem::take(report).finish(sources).0)
 }
 
 /// Reads `tenantd.toml` alone: whoever asks the running daemon needs no unit, and can ask while one is broken.
 pub fn load_daemon(dir: &Path, own: &dyn Fn(&str) -> Option<String>) -> Result<Config, Vec<Diagnostic>> {
     let (mut sources, mut report) = (Sources::default(), Report::default());
+    there(dir, &mut sources, &mut report)?;
     let daemon = open(dir, &mut sources, &mut report);
     let documents = sources.parse(&mut report);
     let layers = Layers(documents[daemon].iter().map(|table| Layer::Sections(daemon, table.get_ref())).collect());

@@ -2,6 +2,7 @@
 
 mod check;
 mod load;
+mod network;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
 pub use load::{Loaded, load, load_daemon};
+pub use network::Network;
 
 use crate::unit::SectionDoc;
 use crate::unit::layers::Node;
@@ -72,6 +74,9 @@ section! {
     pub struct Http in "http" (fields) {
         /// Addresses of the front door; default `0.0.0.0:3000`.
         listen: Vec<SocketAddr> as addresses = vec![(Ipv4Addr::UNSPECIFIED, 3000).into()];
+        /// Proxies of ours in front of us, as networks; their X-Forwarded-*, Forwarded, X-Real-IP, X-Request-Id and
+        /// X-Request-Start are believed. Default: nobody's.
+        trusted_proxies: Vec<Network> = Vec::new();
         /// Longest time for a whole request head; default 10 s. Then 408.
         timeout_head: Duration as positive = Duration::from_secs(10);
         /// Longest time between two requests of a connection; default 300 s (kamal-proxy keeps idle connections).

@@ -28,6 +28,9 @@ pub enum Request {
         /// Its name.
         unit: String,
     },
+    /// A defect on purpose, to see that it is contained. Debug builds only.
+    #[cfg(debug_assertions)]
+    Panic,
     /// Stop it, if it is up, and start it. Its requests wait meanwhile.
     Restart {
         /// Its name.
@@ -159,8 +162,14 @@ mod tests {
             assert_eq!(serde_json::from_str::<Request>(text).unwrap(), request);
             assert_eq!(serde_json::to_string(&request).unwrap(), text);
         }
-        for bad in ["", "{}", "list", r#"{"verb":"status"}"#, r#"{"verb":"rm","unit":"x"}"#, r#"{"verb":"list","x":1}"#]
-        {
+        for bad in [
+            "",
+            "{}",
+            "list",
+            r#"{"verb":"status"}"#,
+            r#"{"verb":"rm","unit":"x"}"#,
+            r#"{"verb":"stop","unit":"a","x":1}"#,
+        ] {
             assert!(serde_json::from_str::<Request>(bad).is_err(), "{bad}");
         }
     }

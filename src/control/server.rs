@@ -44,21 +44,15 @@ struct Operator {
 }
 
 impl Server {
-    /// Binds the socket, mode 0600. An error if another tenantd answers there.
+    /// Binds the socket, mode 0600, over a stale one. Whoever calls knows that the directory is ours alone.
     pub fn bind(path: &Path, registry: Registry) -> io::Result<Self> {
         let address = SocketAddrUnix::new(path)?;
-        let socket = || {
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-        };
-        if rustix::net::connect(&socket()?, &address).is_ok() {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another tenantd runs here; stop it first"));
-        }
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = socket()?;
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let listener = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         // Nobody else can connect between bind and chmod: nothing listens before.
         rustix::net::bind(&listener, &address)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
@@ -93,11 +87,19 @@ impl Server {
         oldest.is_some_and(|key| self.operators.remove(key).is_some())
     }
 
-    /// An operator is ready: its question, once it is complete.
+    /// An operator is ready: its question, once it is complete. One who has left is forgotten, and asked all the same.
     pub fn ready(&mut self, key: KeyData, edge: Readiness) -> Option<(OperatorKey, Request)> {
         let key = OperatorKey::from(key);
+        self.operators.get_mut(key)?.wire.note(edge);
+        let question = self.question(key);
+        if edge.broken {
+            self.operators.remove(key);
+        }
+        question
+    }
+
+    fn question(&mut self, key: OperatorKey) -> Option<(OperatorKey, Request)> {
         let operator = self.operators.get_mut(key)?;
-        operator.wire.note(edge);
         if operator.answer.is_some() {
             self.write(key);
             return None;

@@ -21,6 +21,8 @@ impl Init {
             },
             Request::Start { unit } => return self.ask(operator, unit, JobKind::Start),
             Request::Stop { unit } => return self.ask(operator, unit, JobKind::Stop),
+            #[cfg(debug_assertions)]
+            Request::Panic => panic!("asked for"),
             Request::Restart { unit } => return self.ask(operator, unit, JobKind::Restart),
         };
         self.control.answer(operator, &answer);
@@ -40,7 +42,7 @@ impl Init {
     pub(super) fn answer_job(&mut self, operator: OperatorKey, result: &JobResult) {
         let (word, detail) = match result {
             JobResult::Done => ("done", String::new()),
-            JobResult::Failed(outcome) => ("failed", format!("it failed: {outcome}; see its log")),
+            JobResult::Failed(outcome) => ("failed", outcome.to_string()),
             JobResult::Dependency(unit) => ("dependency", format!("it requires {unit}, which failed")),
             JobResult::Canceled => ("canceled", "another job took its place".to_owned()),
         };

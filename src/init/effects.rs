@@ -1,6 +1,6 @@
 //! Effects: what the manager wants done, done.
 
-use std::fmt;
+use std::io;
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -56,7 +56,10 @@ impl Init {
             oom_score_adj: (unit.priority == Priority::Normal).then_some(OOM_POINTS),
         };
         match process::spawn(&plan) {
-            Ok(child) => self.adopt(id, child),
+            Ok(child) => {
+                let program = argv.first().cloned().unwrap_or_default();
+                self.adopt(id, child, program);
+            }
             Err(error) => {
                 self.journal.say(Some(&unit.name), format_args!("{error}"));
                 self.manager.dispatch(self.now, Event::SpawnFailed(id));
@@ -74,7 +77,7 @@ impl Init {
     }
 
     /// Watches a new process: its output, and the pipe that tells whether its program runs.
-    fn adopt(&mut self, id: UnitId, child: Child) {
+    fn adopt(&mut self, id: UnitId, child: Child, program: String) {
         let Child { pid, executed, stdout, stderr } = child;
         let Some(unit) = self.manager.unit(id) else { return };
         for (stream, fd) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
@@ -88,7 +91,7 @@ impl Init {
         if let Err(error) = self.registry.add_reader(executed.as_fd(), Source::Executed(data(id))) {
             self.journal.say(Some(&unit.name), format_args!("cannot watch its start: {error}"));
         }
-        self.executed.insert(id, (pid, executed));
+        self.executed.insert(id, (pid, program, executed));
         self.manager.dispatch(self.now, Event::Spawned(id, pid));
     }
 
@@ -113,10 +116,22 @@ impl Init {
         let operator = OperatorKey::from(slotmap::KeyData::from_ffi(job.0));
         self.answer_job(operator, &result);
     }
+}
 
-    /// The command of a unit, for an error text.
-    pub(super) fn command(&self, id: UnitId) -> impl fmt::Display + use<> {
-        let words = self.manager.unit(id).map(|unit| unit.service.exec_start.clone());
-        words.and_then(|words| words.into_iter().next()).unwrap_or_default()
+/// Why a program does not run: the step that failed, as the unit file calls it, and what to do next.
+pub(super) fn refusal(unit: &Unit, program: &str, step: &str, errno: i32) -> String {
+    let error = io::Error::from_raw_os_error(errno);
+    let user = unit.service.user.as_deref().unwrap_or_default();
+    match step {
+        "EXEC" => format!("cannot execute {program}: {error}"),
+        "CHDIR" => {
+            let directory = unit.service.working_directory.as_deref().unwrap_or(Path::new("/"));
+            format!("cannot enter its working_directory {}: {error}", directory.display())
+        }
+        "USER" if errno == libc::ESRCH => {
+            process::user::look_up(user).err().map_or(error.to_string(), |no| no.to_string())
+        }
+        "USER" | "GROUP" => format!("cannot become user {user}: {error}; run tenantd as root, or leave user out"),
+        step => format!("cannot set up {program}: {step}: {error}"),
     }
 }

@@ -59,6 +59,18 @@ impl Journal {
         let _ = builder.try_init();
     }
 
+    /// Sends the words of a panic to the same place: stderr may be a full pipe.
+    pub fn take_panics(&self) {
+        let queue = self.queue.clone();
+        std::panic::set_hook(Box::new(move |panic| {
+            let payload = panic.payload();
+            let text = payload.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or_default();
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            queue.panicked(format_args!("panicked at {place}: {text}"));
+        }));
+    }
+
     /// Takes over the read end (non-blocking) of a process's pipe. It may outlive the process and the unit.
     pub fn attach(&mut self, unit: UnitId, name: &Name, pid: u32, stream: Stream, fd: OwnedFd) -> StreamKey {
         self.streams.insert(stream::Pipe::new(unit, name, pid, stream, fd))

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::mem;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -77,6 +77,24 @@ impl Queue {
             let _ = Escaped(out).write_fmt(prefix);
             let _ = Escaped(out).write_fmt(text);
         });
+    }
+
+    /// A line of ours about a panic, which may have come while this very thread held the lock: then there is none.
+    pub(super) fn panicked(&self, text: fmt::Arguments) {
+        for _ in 0..1000 {
+            let mut state = match self.state.try_lock() {
+                Ok(state) => state,
+                Err(TryLockError::Poisoned(error)) => error.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::yield_now();
+                    continue;
+                }
+            };
+            return state.put(|out| {
+                // Writing to a Vec does not fail.
+                let _ = Escaped(out).write_fmt(format_args!("tenantd: {text}"));
+            });
+        }
     }
 
     /// Wakes a writer that sleeps while there is something to write.

@@ -11,6 +11,8 @@ use crate::unit::{Pass, Unit, UnitId};
 pub(super) enum Door {
     /// No process; a request starts one.
     Shut,
+    /// No process; it comes back by itself, and requests wait for it.
+    Due,
     /// No process; requests are answered with 503 until then.
     Refused(Instant),
     /// A process is coming, or its start waits for its turn; requests wait.
@@ -29,7 +31,8 @@ impl Door {
             State::Failed { hold: Some(hold) } | State::AutoRestart { hold } if hold.refuse => {
                 Self::Refused(hold.until)
             }
-            State::Failed { .. } | State::AutoRestart { .. } => Self::Shut,
+            State::Failed { .. } => Self::Shut,
+            State::AutoRestart { .. } => Self::Due,
             State::Waiting | State::Spawning { .. } | State::StartPre { .. } => Self::Coming,
             State::Start { .. } if pass == Pass::Port => Self::Coming,
             State::Start { .. } | State::Running { .. } | State::Exited => Self::Open,
@@ -39,7 +42,7 @@ impl Door {
 
     /// Requests wait for what is there or comes; they must hear when it does not.
     fn promised(self) -> bool {
-        matches!(self, Self::Coming | Self::Open | Self::Held)
+        matches!(self, Self::Due | Self::Coming | Self::Open | Self::Held)
     }
 }
 
@@ -82,7 +85,7 @@ impl Doorman {
             self.watching = false;
             say.extend([Action::Unwatch(id)]);
         }
-        if old.promised() && !door.promised() {
+        if old.promised() && (!door.promised() || door == Door::Due) {
             say.extend([Action::Gone(id)]);
         }
         match door {
@@ -90,7 +93,7 @@ impl Doorman {
             Door::Held => say.extend([Action::Hold(id)]),
             Door::Refused(until) => say.extend([Action::Refuse(id, until)]),
             Door::Shut if !closing => self.watch(id, unit, say),
-            Door::Shut | Door::Coming => {}
+            Door::Shut | Door::Due | Door::Coming => {}
         }
     }
 }

@@ -163,6 +163,8 @@ pub enum Line {
     Finished(Duration),
     /// `stopping: idle` …
     Stopping(Why),
+    /// `stopping: no READY=1 in 90s …`: the start took too long.
+    Overdue(Overdue, Duration),
     /// `stopped`
     Stopped,
     /// `failed: exit-code, status=203/EXEC; next try in 100ms`
@@ -186,6 +188,19 @@ pub enum Why {
     Itself,
     /// It did not get ready in time.
     Timeout,
+}
+
+/// What a start that took too long did not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overdue {
+    /// End a pre-command.
+    Pre,
+    /// Answer at its port.
+    Port,
+    /// Say READY=1.
+    Ready,
+    /// Anything else: a oneshot has to end, a program to be executed.
+    Start,
 }
 
 /// What `tenantd status` shows of a unit.

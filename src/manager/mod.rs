@@ -20,7 +20,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Action, ActiveState, Event, Exit, JobId, JobKind, JobResult, Line, Outcome, Status, Step, Why};
+pub use event::{
+    Action, ActiveState, Event, Exit, JobId, JobKind, JobResult, Line, Outcome, Overdue, Status, Step, Why,
+};
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
@@ -299,7 +301,7 @@ impl Manager {
     /// Tells the log and the proxy.
     fn follow(&mut self, id: UnitId, old: State, new: State) {
         let Some(entry) = self.units.get_mut(id) else { return };
-        if let Some(line) = lines::line(old, new, &entry.service, self.now) {
+        if let Some(line) = lines::line(old, new, &entry.unit, &entry.service, self.now) {
             self.actions.push_back(Action::Tell(id, line));
         }
         entry.door.follow(id, &entry.unit, &new, self.closing.is_some(), &mut self.actions);

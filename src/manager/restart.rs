@@ -10,14 +10,19 @@ pub(super) const HEALTH: Duration = Duration::from_secs(30);
 /// Requests wait through a hold up to this; a longer one is told to the clients (503 with Retry-After).
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Where the delays grow from if the first is shorter still.
+const LEAST: Duration = Duration::from_millis(1);
+
 /// The delay before the `n`-th try in a row, without jitter (systemd.service(5), RestartSteps=).
 ///
 /// It grows geometrically from `restart_sec` to `restart_max_delay_sec` in `restart_steps` steps.
 pub(super) fn delay(n: u32, service: &Service) -> Duration {
     let (first, last, steps) = (service.restart_sec, service.restart_max_delay_sec, service.restart_steps);
-    if n <= 1 || steps == 0 || first.is_zero() || first >= last {
+    if n <= 1 || steps == 0 || first >= last {
         return first;
     }
+    // A unit that is tried again at once is not tried again at once for ever: systemd has its start limit for that.
+    let first = first.max(LEAST);
     if n > steps {
         return last;
     }
@@ -68,13 +73,19 @@ mod tests {
     #[test]
     fn plain_delay_where_no_curve_is_given() {
         let ms = Duration::from_millis;
-        for (first, last, steps) in [(0, 30_000, 8), (500, 500, 8), (500, 100, 8), (500, 30_000, 0)] {
+        for (first, last, steps) in [(500, 500, 8), (500, 100, 8), (500, 30_000, 0)] {
             let mut service = service();
             (service.restart_sec, service.restart_max_delay_sec, service.restart_steps) = (ms(first), ms(last), steps);
             for n in [0, 1, 2, 8, 9, u32::MAX] {
                 assert_eq!(delay(n, &service), ms(first), "{first} {last} {steps} {n}");
             }
         }
+    }
+
+    #[test]
+    fn no_delay_grows_too() {
+        let service = crate::unit::Service { restart_sec: Duration::ZERO, ..service() };
+        assert_eq!([1, 2, 3, 9].map(|n| delay(n, &service).as_millis()), [0, 3, 13, 30_000]);
     }
 
     #[test]

@@ -150,6 +150,11 @@ impl Service {
                 (S::StopSigterm { pid, since, deadline: cx.clamp(deadline), why }, None),
             (I::Halt(why), S::StopSigkill { pid, deadline, .. }) => (S::StopSigkill { pid, deadline, why }, None),
             (I::Stopping, S::Running { pid, since }) => self.wind_down(pid, since, Why::Itself, cx),
+            // Who answers is ready, whether it says so or not.
+            (I::Served, S::Start { pid, begun, .. }) if kind == ServiceType::Notify => {
+                self.failures = 0;
+                (self.up(pid, begun, cx), None)
+            }
             // An answer proves more than any time: the next failure is the first.
             (I::Served, S::Running { .. }) => { self.failures = 0; (self.state, None) }
             (I::Drained, S::StopDrain { pid, why, .. }) => terminate(pid, why, cx),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::event::{ActiveState, Exit, JobResult, Line, Outcome, Why};
+use super::event::{ActiveState, Exit, JobResult, Line, Outcome, Overdue, Why};
 use super::exit_status;
 
 impl From<Exit> for Outcome {
@@ -90,6 +90,17 @@ impl Display for Line {
             Self::Started(pid, boot) => write!(f, "started in {}, pid {pid}", Span(*boot)),
             Self::Finished(boot) => write!(f, "finished in {}", Span(*boot)),
             Self::Stopping(why) => write!(f, "stopping: {why}"),
+            Self::Overdue(Overdue::Pre, after) => write!(f, "stopping: exec_start_pre did not end in {}", Span(*after)),
+            Self::Overdue(Overdue::Port, after) => write!(f, "stopping: its port did not answer in {}", Span(*after)),
+            Self::Overdue(Overdue::Start, after) => write!(f, "stopping: its start did not end in {}", Span(*after)),
+            // Puma serves without that gem, and would be stopped for ever in the midst of it.
+            Self::Overdue(Overdue::Ready, after) => {
+                write!(
+                    f,
+                    "stopping: no READY=1 in {}; add the gem sd_notify for Puma, or write type = \"exec\"",
+                    Span(*after)
+                )
+            }
             Self::Stopped => f.write_str("stopped"),
             Self::Failed(outcome, None) => write!(f, "failed: {outcome}"),
             Self::Failed(outcome, Some(next)) => write!(f, "failed: {outcome}; next try in {}", Span(*next)),
@@ -145,6 +156,11 @@ mod tests {
             (Line::Started(123, Duration::from_micros(850)), "started in 850us, pid 123"),
             (Line::Finished(ms(30_000)), "finished in 30s"),
             (Line::Stopping(Why::Idle), "stopping: idle"),
+            (
+                Line::Overdue(Overdue::Ready, ms(90_000)),
+                "stopping: no READY=1 in 90s; add the gem sd_notify for Puma, or write type = \"exec\"",
+            ),
+            (Line::Overdue(Overdue::Pre, ms(90_000)), "stopping: exec_start_pre did not end in 90s"),
             (
                 Line::Failed(Outcome::ExitCode(1), Some(ms(100))),
                 "failed: exit-code, status=1/FAILURE; next try in 100ms",

@@ -1,7 +1,6 @@
 //! The access line of one request.
 
 use std::fmt::Write;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::exchange::Exchange;
@@ -22,7 +21,7 @@ impl AccessLog {
     }
 
     /// Adds the line of a finished exchange. `ready`: when the tenant got ready.
-    pub fn push(&mut self, exchange: &Exchange, peer: IpAddr, ready: Option<Instant>, now: Instant) {
+    pub fn push(&mut self, exchange: &Exchange, ready: Option<Instant>, now: Instant) {
         // A health check each second that goes well is not worth a line.
         let healthy = exchange.unit.is_none() && exchange.status == 200;
         if !self.on || healthy {
@@ -32,13 +31,14 @@ impl AccessLog {
         // Writing to a String cannot fail.
         let _ = write!(
             self.text,
-            "{peer} \"{}\" {} bytes={} in={} wait={} boot={} upstream={} id={}",
+            "{} \"{}\" {} bytes={} in={} boot={} wait={} upstream={} id={}",
+            exchange.client,
             Quoted(&exchange.line),
             exchange.status,
             exchange.bytes_out,
             exchange.bytes_in,
-            Millis(times.wait),
             Millis(times.boot),
+            Millis(times.wait),
             Millis(times.upstream),
             exchange.id,
         );
@@ -143,12 +143,13 @@ mod tests {
         let mut log = AccessLog::new(true);
         let mut exchange = Exchange::idle(now);
         exchange.line = b"GET /a\"b HTTP/1.1".to_vec();
+        exchange.client = [127, 0, 0, 1].into();
         exchange.status = 404;
         exchange.id = "7".to_owned();
-        log.push(&exchange, IpAddr::from([127, 0, 0, 1]), Some(now), now);
-        log.push(&exchange, IpAddr::from([127, 0, 0, 1]), Some(now), now);
+        log.push(&exchange, Some(now), now);
+        log.push(&exchange, Some(now), now);
         let lines: Vec<_> = log.lines().map(|(_, text)| text.to_owned()).collect();
-        let expected = "127.0.0.1 \"GET /a\\\"b HTTP/1.1\" 404 bytes=0 in=0 wait=0.0ms boot=0.0ms upstream=0.0ms id=7";
+        let expected = "127.0.0.1 \"GET /a\\\"b HTTP/1.1\" 404 bytes=0 in=0 boot=0.0ms wait=0.0ms upstream=0.0ms id=7";
         assert_eq!(lines, [expected, expected]);
         log.clear();
         assert_eq!(log.lines().count(), 0);

@@ -126,6 +126,8 @@ fn forward_head(client: &mut Client, conn: &mut Conn, shared: &mut Shared, head:
     exchange.status = head.status;
     exchange.answered = Some(shared.now);
     exchange.dechunk = delivery.dechunk;
+    let content = head.fields.find("content-type").unwrap_or_default();
+    exchange.event_stream = content.starts_with(b"text/event-stream");
     exchange.keep_alive = !delivery.close;
     exchange.answer = Some(Body::new(head.framing));
     conn.reusable &= head.keep_alive;

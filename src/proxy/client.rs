@@ -15,6 +15,8 @@ pub(super) struct Client {
     pub wire: Wire,
     /// Its address.
     pub peer: IpAddr,
+    /// It is a proxy of ours.
+    pub trusted: bool,
     /// Where it stands.
     pub phase: Phase,
     /// Bytes read and not yet understood: a part of a head, or pipelined requests.
@@ -50,10 +52,11 @@ pub(super) enum Phase {
 
 impl Client {
     /// A connection that was just accepted.
-    pub fn new(wire: Wire, peer: IpAddr, now: Instant) -> Self {
+    pub fn new(wire: Wire, peer: IpAddr, trusted: bool, now: Instant) -> Self {
         Self {
             wire,
             peer,
+            trusted,
             phase: Phase::Head,
             input: Buffer::default(),
             fresh: false,

@@ -79,7 +79,8 @@ impl Proxy {
                     // Without it a small answer may wait for the acknowledgement of the one before. Failing is harmless.
                     let _ = sockopt::set_tcp_nodelay(&client, true);
                     let now = self.shared.now;
-                    let key = self.clients.insert(Client::new(Wire::new(client), peer, now));
+                    let trusted = self.shared.limits.trusted_proxies.iter().any(|network| network.contains(peer));
+                    let key = self.clients.insert(Client::new(Wire::new(client), peer, trusted, now));
                     let client = &mut self.clients[key];
                     if let Err(error) = self.shared.registry.add_socket(client.wire.fd(), client_source(key)) {
                         log::warn!("cannot watch a connection: {error}");

@@ -1,5 +1,6 @@
 //! One request and its answer: what has to be remembered between two readiness events, and the rule of retries.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use super::ConnKey;
@@ -33,6 +34,8 @@ pub(super) struct Exchange {
     pub answer: Option<Body>,
     /// The client speaks HTTP/1.0 and must not see chunks.
     pub dechunk: bool,
+    /// The answer is a stream of events: its reader never finishes writing early, so that his end of writing is his end.
+    pub event_stream: bool,
     /// The request is a HEAD.
     pub head_only: bool,
     /// The client asked for another protocol.
@@ -53,6 +56,8 @@ pub(super) struct Exchange {
     pub line: Vec<u8>,
     /// The Accept field, for answers of ours.
     pub accept: Vec<u8>,
+    /// Who asks, for the log: the peer, or whom a trusted proxy names.
+    pub client: IpAddr,
     /// X-Request-Id.
     pub id: String,
     /// When the request's first byte was read.
@@ -90,6 +95,7 @@ impl Exchange {
             body: Body::new(Framing::None),
             answer: None,
             dechunk: false,
+            event_stream: false,
             head_only: false,
             upgrade: false,
             expects: false,
@@ -100,6 +106,7 @@ impl Exchange {
             tries: 0,
             line: Vec::new(),
             accept: Vec::new(),
+            client: IpAddr::from([0, 0, 0, 0]),
             id: String::new(),
             arrived: now,
             dispatched: None,
@@ -119,6 +126,7 @@ impl Exchange {
         self.body = Body::new(Framing::None);
         self.answer = None;
         self.dechunk = false;
+        self.event_stream = false;
         self.head_only = false;
         self.upgrade = false;
         self.expects = false;

@@ -88,7 +88,8 @@ impl Proxy {
         let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
         let Some(conn_key) = client.exchange.conn else { return Step::Close };
         let Some(conn) = self.conns.get_mut(conn_key) else { return Step::Close };
-        if client.wire.is_broken() {
+        let left = client.exchange.event_stream && client.wire.is_read_closed();
+        if client.wire.is_broken() || left {
             return Step::Close;
         }
         let before = (client.exchange.bytes_in, client.exchange.bytes_out, client.exchange.sent);

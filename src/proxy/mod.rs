@@ -90,7 +90,7 @@ struct Shared {
     timers: Timers,
     pool: buffer::Pool,
     /// One read goes here; what cannot be passed on at once is kept by its connection.
-    scratch: Box<[u8]>,
+    scratch: Vec<u8>,
     /// The head that is being made.
     head: Vec<u8>,
     facts: VecDeque<Fact>,
@@ -120,7 +120,7 @@ impl Proxy {
             registry,
             timers: Timers::default(),
             pool: buffer::Pool::default(),
-            scratch: vec![0; SCRATCH].into_boxed_slice(),
+            scratch: vec![0; SCRATCH],
             head: Vec::with_capacity(1024),
             facts: VecDeque::new(),
             pending: VecDeque::new(),
@@ -215,6 +215,15 @@ impl Proxy {
     /// The access lines have been written.
     pub fn clear_access(&mut self) {
         self.shared.access.clear();
+    }
+
+    /// After a panic that was contained: memory that was lent is made anew, and everybody is looked at again, since the
+    /// edges of that turn are lost.
+    pub fn recover(&mut self) {
+        self.shared.scratch.resize(SCRATCH, 0);
+        self.conns.values_mut().for_each(|conn| conn.wire.suspect());
+        self.clients.values_mut().for_each(|client| client.wire.suspect());
+        self.shared.pending.extend(self.clients.keys());
     }
 
     /// When to call [`Proxy::elapse`].

@@ -140,7 +140,11 @@ impl Proxy {
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         let exchange = &mut client.exchange;
         exchange.remember(head, self.shared.draining);
+        exchange.client = client.peer;
         self.shared.ids.next(&mut exchange.id);
+        if client.trusted {
+            exchange.believe(head);
+        }
         match self.table.decide(head.host, head.target) {
             Decision::Health => {
                 self.answer(key, 200, "", None);
@@ -172,7 +176,7 @@ impl Proxy {
             https: false,
             request_id: &client.exchange.id,
             start_ms: unix_ms(self.shared.wall),
-            trusted: false,
+            trusted: client.trusted,
         };
         let mut request = self.shared.pool.take();
         http::forward_request(&mut request, head, &hop);
@@ -240,7 +244,7 @@ impl Proxy {
         let Some(client) = self.clients.get_mut(key) else { return };
         let exchange = &mut client.exchange;
         let ready = exchange.unit.and_then(|unit| self.upstreams.get(unit)).and_then(|upstream| upstream.ready);
-        self.shared.access.push(exchange, client.peer, ready, self.shared.now);
+        self.shared.access.push(exchange, ready, self.shared.now);
         let keep_alive = exchange.keep_alive && exchange.body.is_done() && !self.shared.draining;
         exchange.reset(&mut self.shared.pool);
         client.fresh = !client.input.is_empty();
@@ -286,7 +290,7 @@ impl Proxy {
             let exchange = &mut client.exchange;
             // nginx's code for a client that left before its answer.
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
-            self.shared.access.push(exchange, client.peer, None, self.shared.now);
+            self.shared.access.push(exchange, None, self.shared.now);
         }
         let unit = client.exchange.unit;
         self.release(key, false);
@@ -353,6 +357,19 @@ impl Exchange {
             self.line.extend_from_slice(part);
         }
         debug_assert!(head.framing != Framing::UntilClose);
+    }
+
+    /// Takes a trusted proxy's word for who asks, and for the request's id.
+    fn believe(&mut self, head: &RequestHead<'_>) {
+        let text = |name| head.fields.find(name).and_then(|value| std::str::from_utf8(value).ok());
+        let last = text("x-forwarded-for").and_then(|list| list.rsplit(',').next());
+        if let Some(address) = last.and_then(|address| address.trim().parse().ok()) {
+            self.client = address;
+        }
+        let legal = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+        if let Some(id) = text("x-request-id").filter(legal) {
+            id.clone_into(&mut self.id);
+        }
     }
 
     /// Adds bytes of the request's body. Returns how many belong to it.

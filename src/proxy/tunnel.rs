@@ -28,7 +28,7 @@ impl Proxy {
         exchange.bytes_out += conn.input.len() as u64;
         client.output.push(conn.input.bytes(), &mut self.shared.pool);
         conn.input.clear(&mut self.shared.pool);
-        self.shared.access.push(exchange, client.peer, upstream.ready, self.shared.now);
+        self.shared.access.push(exchange, upstream.ready, self.shared.now);
         self.set_alarm(key, self.shared.limits.timeout_tunnel);
         self.report_drained(unit);
         self.serve_waiting(unit);

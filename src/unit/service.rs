@@ -54,7 +54,7 @@ pub enum ServiceType {
     /// Started when execve(2) succeeded. The default.
     #[default]
     Exec,
-    /// Started when it says READY=1 on `NOTIFY_SOCKET` (sd_notify(3)).
+    /// Started when it says READY=1 on `NOTIFY_SOCKET` (sd_notify(3)), or answers a request without having said it.
     Notify,
     /// Started when it has exited with success.
     Oneshot,

@@ -156,7 +156,8 @@ fn a_start_that_never_ends_is_timed_out() {
     // The origin answers without READY=1; what it is not is started.
     let mut client = init.connect();
     client.send(&request_head("GET", "/boston/slow?ms=60000", &[], 0)).expect("send");
-    init.wait_log(&["web@boston", "timeout"]);
+    init.wait_log(&["web@boston: stopping: no READY=1 in 3", "add the gem sd_notify"]);
+    init.wait_log(&["web@boston: failed: timeout"]);
     let status = client.reply("GET").expect("an answer").status();
     assert!(matches!(status, 502..=504), "{status}");
 }

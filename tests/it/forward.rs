@@ -188,6 +188,30 @@ fn the_fields_that_rails_expects_are_added() {
 }
 
 #[test]
+fn only_a_trusted_proxy_is_believed() {
+    let fields = [
+        ("X-Forwarded-For", "203.0.113.9"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "scores.example.com"),
+        ("X-Request-Id", "from-the-proxy"),
+    ];
+    let stranger = boston();
+    let fooled = seen(&stranger.request("GET", "/boston", &fields, b"").expect(200));
+    assert_eq!((&*fooled["x-forwarded-for"], &*fooled["x-forwarded-proto"]), ("127.0.0.1", "http"));
+    assert_ne!(fooled["x-request-id"], "from-the-proxy");
+
+    let init = Init::new().web(&web(&["boston"])).http("trusted_proxies = [\"127.0.0.0/8\"]").start();
+    let reply = init.request("GET", "/boston", &fields, b"").expect(200);
+    assert_eq!(reply.field("x-request-id"), Some("from-the-proxy"));
+    let seen = seen(&reply);
+    assert_eq!(seen["x-forwarded-for"], "203.0.113.9, 127.0.0.1");
+    assert_eq!(seen["x-forwarded-proto"], "https");
+    assert_eq!(seen["x-forwarded-host"], "scores.example.com");
+    assert_eq!(seen["x-request-id"], "from-the-proxy");
+    init.wait_log(&["access", "203.0.113.9", "id=from-the-proxy"]);
+}
+
+#[test]
 fn request_ids_differ() {
     let init = boston();
     let first = seen(&init.get("/boston").expect(200));

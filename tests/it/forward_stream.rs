@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::client::request_head;
-use crate::harness::Init;
+use crate::harness::{Init, eventually};
 use crate::procfs;
 use crate::web::web;
 use crate::websocket::Cable;
@@ -78,6 +78,17 @@ fn server_sent_events_arrive_one_by_one() {
         assert_eq!(String::from_utf8_lossy(&event), format!("data: {n}\n\n"));
     }
     assert_eq!(client.chunk().expect("the end"), None);
+}
+
+#[test]
+fn a_reader_who_leaves_a_silent_event_stream_is_noticed() {
+    let init = Init::new().web(&web(&["boston"])).start();
+    let mut client = init.connect();
+    let gate = init.file("never");
+    client.send(&request_head("GET", &format!("/boston/sse?gate={}", gate.display()), &[], 0)).expect("send");
+    assert_eq!(client.head().expect("a head").status, 200);
+    drop(client);
+    eventually("nothing is in flight", || init.status("web@boston")["requests"]["in_flight"] == 0);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod procfs;
 mod puppet;
 mod random;
 mod setup;
+mod showcase;
 mod web;
 mod websocket;
 
@@ -28,6 +29,7 @@ mod forward_upstream;
 mod idle;
 mod init;
 mod init_signals;
+mod init_trouble;
 mod journal;
 mod loss;
 mod many;

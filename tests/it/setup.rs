@@ -40,6 +40,13 @@ impl Setup {
         self
     }
 
+    /// Adds a drop-in to `units/NAME`, with the same words replaced.
+    pub fn drop_in(self, name: &str, text: &str) -> Self {
+        let directory = format!("{name}.d");
+        fs::create_dir(self.path().join("units").join(&directory)).expect("a directory of drop-ins");
+        self.unit(&format!("{directory}/test.toml"), text)
+    }
+
     /// Adds lines to `tenantd.toml`.
     pub fn config(mut self, text: &str) -> Self {
         self.config.push_str(text);

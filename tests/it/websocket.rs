@@ -6,6 +6,7 @@ use std::time::Duration;
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
 
+use crate::client::Head;
 use crate::harness::Init;
 
 /// What asks for a WebSocket.
@@ -23,6 +24,12 @@ impl Cable {
     /// Upgrades a connection; the test fails if the answer is not 101.
     #[track_caller]
     pub fn open(init: &Init, path: &str, fields: &[(&str, &str)]) -> Self {
+        Self::open_with_head(init, path, fields).0
+    }
+
+    /// The same, with the head of the answer.
+    #[track_caller]
+    pub fn open_with_head(init: &Init, path: &str, fields: &[(&str, &str)]) -> (Self, Head) {
         let mut connection = init.connect();
         let all = [UPGRADE, fields].concat();
         connection.send(&crate::client::request_head("GET", path, &all, 0)).expect("send");
@@ -31,7 +38,7 @@ impl Cable {
         // The key of RFC 6455 §1.3 and its answer.
         assert_eq!(head.field("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
         let (stream, early) = connection.into_parts();
-        Self(WebSocket::from_partially_read(stream, early, Role::Client, None))
+        (Self(WebSocket::from_partially_read(stream, early, Role::Client, None)), head)
     }
 
     /// Upgrades a connection, if the tenant and everybody between agree.

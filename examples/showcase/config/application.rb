@@ -28,4 +28,5 @@ class Showcase < Rails::Application
 
   config.active_job.queue_adapter = ENV.key?("REDIS_URL") ? :sidekiq : :async
   config.action_cable.mount_path = "/cable"
+  config.action_cable.url = File.join(root, "cable") # what the pages are told; the mount knows nothing of the prefix
 end

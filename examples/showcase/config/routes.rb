@@ -8,7 +8,7 @@ Rails.application.routes.draw do
   if ENV["SHOWCASE_TEST"] == "1"
     get "whoami", to: "probes#whoami"
     get "sleep", to: "probes#nap"
-    post "echo", to: "probes#echo"
+    post "echo", to: EchoProbe
     get "events", to: "event_streams#show"
   end
 end

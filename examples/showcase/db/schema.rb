@@ -4,7 +4,8 @@ ActiveRecord::Schema.define(version: 1) do
   end
 
   create_table :judges do |t|
-    t.string :name, null: false, index: { unique: true }
+    t.string :letter, null: false, index: { unique: true }
+    t.string :name, null: false
   end
 
   create_table :couples do |t|
@@ -31,14 +32,13 @@ ActiveRecord::Schema.define(version: 1) do
     t.references :entry, null: false, foreign_key: true
     t.references :judge, null: false, foreign_key: true
     t.integer :value, null: false
-    t.integer :revision, null: false, default: 0
-    t.timestamps
-    t.index [:entry_id, :judge_id], unique: true
+    t.datetime :created_at, null: false
+    t.index [:entry_id, :judge_id, :id]
   end
 
   create_table :tallies do |t|
     t.string :ran_in, null: false
     t.integer :pid, null: false
-    t.timestamps
+    t.datetime :created_at, null: false
   end
 end

@@ -1,7 +1,7 @@
 // The live display: Action Cable's protocol (actioncable-v1-json) in plain JavaScript, so that nothing needs a build.
 const totals = document.querySelector("#totals"), scores = document.querySelector("#scores");
 const live = document.querySelector("#live"), template = document.querySelector("template");
-const talliesUrl = document.currentScript.dataset.tallies;
+const totalsUrl = document.currentScript.dataset.totals;
 const cableUrl = new URL(document.querySelector("meta[name=action-cable-url]").content, location.href);
 cableUrl.protocol = cableUrl.protocol.replace("http", "ws");
 
@@ -35,7 +35,7 @@ function showTotals(list) {
 let asked;
 function askTotals() {
   clearTimeout(asked);
-  asked = setTimeout(async () => showTotals((await (await fetch(talliesUrl)).json()).totals), 1000);
+  asked = setTimeout(async () => showTotals((await (await fetch(totalsUrl)).json()).totals), 1000);
 }
 
 function connect(delay = 1000) {

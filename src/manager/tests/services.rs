@@ -53,6 +53,23 @@ fn a_oneshot_is_started_when_it_has_exited() {
 }
 
 #[test]
+fn a_start_that_takes_too_long_says_what_it_did_not_do() {
+    for (kind, why) in [
+        (
+            ServiceType::Notify,
+            "a stopping: no READY=1 in 90s; add the gem sd_notify for Puma, or write type = \"exec\"",
+        ),
+        (ServiceType::Exec, "a stopping: its start did not end in 90s"),
+        (ServiceType::Oneshot, "a stopping: its start did not end in 90s"),
+    ] {
+        let mut w = World::booted([plain("a").kind(kind)]);
+        w.start(1, "a");
+        w.pass(Duration::from_secs(90));
+        assert_eq!(w.log(), ["a starting", why]);
+    }
+}
+
+#[test]
 fn a_oneshot_killed_by_a_signal_has_failed() {
     let mut w = World::booted([plain("a").kind(ServiceType::Oneshot)]);
     w.start(1, "a");

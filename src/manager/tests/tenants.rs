@@ -146,6 +146,16 @@ fn a_second_failure_without_an_answer_is_told_to_the_clients() {
 }
 
 #[test]
+fn an_answer_counts_as_ready() {
+    let mut w = World::booted([tenant("a").kind(ServiceType::Notify)]);
+    w.wanted("a");
+    assert_eq!(w.sub("a"), "start");
+    let id = w.id("a");
+    w.event(Event::Served(id));
+    assert_eq!(w.sub("a"), "running");
+}
+
+#[test]
 fn a_tenant_that_answers_is_never_held_back() {
     let mut w = World::booted([tenant("a")]);
     for _ in 0..5 {
@@ -277,7 +287,19 @@ fn with_restart_a_tenant_tries_again_by_itself() {
     assert_eq!(w.wanted("a"), ["a refuse"]);
     assert_eq!(w.hold_ends("a"), ["a spawn", "a open"]);
     w.ready("a");
-    assert_eq!(w.exit("a", 1), ["a gone", "a watch"], "a short hold after a crash: requests wait");
+    assert_eq!(w.exit("a", 1), ["a gone"], "a short hold after a crash: requests wait");
+    assert_eq!(w.wanted("a"), NONE);
+    assert_eq!(w.hold_ends("a"), ["a spawn", "a open"]);
+}
+
+#[test]
+fn a_stop_in_a_short_back_off_tells_the_requests_that_wait_for_its_end() {
+    let mut w = World::booted([tenant("a").restart(Restart::OnFailure)]);
+    w.up("a");
+    assert_eq!(w.exit("a", 1), ["a gone"]);
+    assert_eq!(w.sub("a"), "auto-restart");
+    assert_eq!(w.stop(1, "a"), ["a gone", "a watch", "job 1 done"]);
+    // What waits wants it again, and it comes when its hold is over.
     assert_eq!(w.wanted("a"), NONE);
     assert_eq!(w.hold_ends("a"), ["a spawn", "a unwatch", "a open"]);
 }

@@ -12,7 +12,6 @@ class DisplayChannel < ApplicationCable::Channel
 
   # From Sidekiq this reaches nobody (another process, see config/cable.yml): the pages ask for the totals themselves.
   def self.show_totals
-    totals = Couple.ranked.map { |couple| { couple: couple.number, name: couple.name, total: couple.total } }
-    ActionCable.server.broadcast(STREAM, { totals: totals })
+    ActionCable.server.broadcast(STREAM, { totals: Couple.ranked.map(&:standing) })
   end
 end

@@ -8,6 +8,6 @@ class HeatsController < ApplicationController
     @heat = Heat.find_by!(number: params[:id])
     @entries = @heat.entries.includes(:couple, :scores).sort_by(&:number)
     @judges = Judge.order(:id)
-    @judge = @judges.find { |judge| judge.name == params[:judge] } || @judges.first
+    @judge = @judges.find { |judge| judge.letter == params[:judge] } || @judges.first
   end
 end

@@ -7,4 +7,8 @@ class Couple < ApplicationRecord
   def name
     "#{lead} & #{follow}"
   end
+
+  def standing
+    { couple: number, name: name, total: total }
+  end
 end

@@ -7,6 +7,6 @@ class Entry < ApplicationRecord
   delegate :number, :name, :studio, to: :couple
 
   def value_by(judge)
-    scores.find { |score| score.judge_id == judge.id }&.value
+    scores.select { |score| score.judge_id == judge.id }.max_by(&:id)&.value
   end
 end

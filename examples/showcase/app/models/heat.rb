@@ -7,7 +7,8 @@ class Heat < ApplicationRecord
     number.to_s
   end
 
-  def complete?
-    scores.size == entries.size * Judge.count
+  # How many scores count so far.
+  def given
+    scores.map { |score| [score.entry_id, score.judge_id] }.uniq.size
   end
 end

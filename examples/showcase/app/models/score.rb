@@ -1,4 +1,4 @@
-# What a judge gave to a couple in a heat. Given again it is replaced, and the revision counts how often it was given.
+# What a judge gave to a couple in a heat. Nothing is overwritten: given again, the latest one counts.
 class Score < ApplicationRecord
   VALUES = (1..10).freeze
 
@@ -7,18 +7,17 @@ class Score < ApplicationRecord
 
   validates :value, inclusion: { in: VALUES }
 
-  # Numbers and a name, as people say them: heat 3, couple 101, judge Ada, value 8.
+  scope :that_count, -> { where(id: group(:entry_id, :judge_id).select("max(scores.id)")) }
+  scope :with_names, -> { includes(:judge, entry: [:heat, :couple]) }
+
+  # Numbers and a letter, as the score sheet has them: heat 3, couple 101, judge A, value 8.
   def self.give(heat:, couple:, judge:, value:)
-    transaction do
-      entry = Entry.joins(:heat, :couple).find_by!(heats: { number: heat }, couples: { number: couple })
-      score = find_or_initialize_by(entry: entry, judge: Judge.find_by!(name: judge))
-      score.update!(value: value, revision: score.revision + 1)
-      score
-    end
+    entry = Entry.joins(:heat, :couple).find_by!(heats: { number: heat }, couples: { number: couple })
+    create!(entry: entry, judge: Judge.find_by!(letter: judge), value: value)
   end
 
   def as_json(*)
     { id: id, heat: entry.heat.number, dance: entry.heat.dance, couple: entry.number, name: entry.name,
-      judge: judge.name, value: value, revision: revision }
+      judge: judge.letter, value: value }
   end
 end
