@@ -53,10 +53,15 @@ impl Proxy {
         Ok(bound)
     }
 
-    /// Closes the front door: from now on connections are refused, answers end their connections.
+    /// Closes the front door: from now on connections are refused, answers end their connections, and who waits is told
+    /// that nothing will be started any more.
     pub fn drain(&mut self) {
         self.doors.listeners.clear();
         self.shared.draining = true;
+        let waiting: Vec<_> = self.upstreams.values_mut().flat_map(|up| std::mem::take(&mut up.waiting)).collect();
+        for key in waiting {
+            self.turn_away(key);
+        }
     }
 
     /// Accepts what is there.

@@ -73,8 +73,11 @@ impl Proxy {
     pub fn open(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         upstream.gate = Gate::Open;
-        upstream.ready = None;
         upstream.served = None;
+        // A socket that was passed is open before its unit is active; a port, when it is.
+        if upstream.listener.is_passed() {
+            upstream.ready = None;
+        }
         self.serve_waiting(unit);
         self.rest(unit);
     }
@@ -121,8 +124,11 @@ impl Proxy {
         let lies_in_queue = |key: &ClientKey| {
             self.clients.get(*key).is_some_and(|c| c.exchange.conn.is_some() && c.exchange.answer.is_none())
         };
-        let waits = self.upstreams.get(unit).is_some_and(|upstream| !upstream.waiting.is_empty());
-        if waits || users.iter().any(lies_in_queue) {
+        let queued: Vec<_> = users.into_iter().filter(lies_in_queue).collect();
+        if self.shared.draining {
+            return queued.into_iter().for_each(|key| self.turn_away(key));
+        }
+        if !queued.is_empty() || self.upstreams.get(unit).is_some_and(|upstream| !upstream.waiting.is_empty()) {
             self.want(unit);
         }
     }
@@ -211,11 +217,9 @@ impl Proxy {
         let now = self.shared.now;
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         let due = self.shared.timers.due(&mut upstream.probe, entry, now, Owner::Probe(unit));
-        let wanted = match upstream.gate {
-            Gate::Down => true,
-            Gate::Open => !upstream.waiting.is_empty(),
-            Gate::Held | Gate::Refusing(_) => false,
-        };
+        // A gate that is not open may still say why the process before was not to be asked: what ends a process clears
+        // this alarm.
+        let wanted = upstream.gate != Gate::Open || !upstream.waiting.is_empty();
         if due && wanted && upstream.probing.is_none() {
             self.probe(unit);
         }

@@ -46,14 +46,26 @@ impl Proxy {
         if !client.exchange.may_retry(loss, unix) {
             return self.refuse_client(key, 502, "the application closed the connection", None);
         }
+        if self.shared.draining {
+            return self.turn_away(key);
+        }
         self.release(key, false);
         self.put_back(key, unit);
         self.serve_waiting(unit);
     }
 
+    /// We end: nobody will answer this request.
+    pub(super) fn turn_away(&mut self, key: ClientKey) {
+        self.refuse_client(key, 503, "the server is being stopped", SOON);
+    }
+
     /// A port that was reached before refuses: its process has ended, as we shall hear, or begins anew.
     pub(super) fn await_port(&mut self, key: ClientKey, unit: UnitId) {
         self.release(key, false);
+        if let Some(client) = self.clients.get_mut(key) {
+            // Not a try: nothing could be sent.
+            client.exchange.tries = 0;
+        }
         self.put_back(key, unit);
         self.probe_later(unit);
     }

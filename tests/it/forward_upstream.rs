@@ -144,7 +144,9 @@ fn a_tenant_that_reads_a_request_and_closes_is_not_asked_again() {
     client.reply("GET").expect("an answer").expect(502);
     assert_eq!(puppet.try_accept(std::time::Duration::from_millis(50)).map(|_| ()), None);
     client.send(&request_head("GET", "/boston?next", &[], 0)).expect("the connection is kept");
-    puppet.accept().ok("next");
+    let mut fresh = puppet.accept();
+    fresh.head();
+    fresh.ok("next");
     client.reply("GET").expect("an answer").expect(200);
 }
 
@@ -289,4 +291,41 @@ fn connection_close_of_the_tenant_is_its_own_affair() {
         assert_eq!(reply.field("connection"), None);
         assert_eq!(tenant.rest(), b"");
     }
+}
+
+#[test]
+fn a_port_that_opens_late_is_found_after_a_restart_and_after_a_crash() {
+    let init = Init::new().web(&web(&["boston"]).by_port().set("BOOT_MS", "50")).start();
+    init.get("/boston").expect(200);
+    init.verb(&["restart", "web@boston"]).expect(0);
+    init.get("/boston").expect(200);
+    assert!(init.kill_unit("web@boston"));
+    // Before that a request may still reach the queue of the dying process, and on TCP nobody can tell what it read.
+    eventually("its end is noticed", || init.status("web@boston")["active"] != "active");
+    init.get("/boston").expect(200);
+}
+
+#[test]
+fn a_port_that_is_closed_for_a_moment_costs_no_request() {
+    let (init, mut puppet) = Init::new().puppet(web(&["boston"]).by_port());
+    let (mut client, mut tenant) = asked(&init, &mut puppet);
+    tenant.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+    client.reply("GET").expect("an answer").expect(200);
+    let again = puppet.close();
+    client.send(&request_head("POST", "/boston?next", &[], 4)).expect("send");
+    client.send(b"body").expect("send");
+    eventually("it waits", || init.list()[0]["requests"]["waiting"] == 1);
+    puppet.open(again);
+    let mut fresh = puppet.accept();
+    fresh.head();
+    fresh.ok("again");
+    assert_eq!(client.reply("POST").expect("an answer").expect(200).text(), "again");
+}
+
+#[test]
+fn a_warm_port_has_no_boot_time_in_its_access_lines() {
+    let init = Init::new().web(&web(&["boston"]).by_port()).start();
+    init.get("/boston").expect(200);
+    init.get("/boston/slow?ms=30").expect(200);
+    init.wait_log(&["/slow?ms=30", " boot=0.0ms "]);
 }

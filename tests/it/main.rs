@@ -20,6 +20,7 @@ mod architecture;
 mod config_broken;
 mod config_cli;
 mod control;
+mod drain;
 mod forward;
 mod forward_bad;
 mod forward_client;

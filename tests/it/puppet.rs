@@ -2,7 +2,7 @@
 
 use std::io::{IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::time::Duration;
@@ -34,21 +34,11 @@ pub struct Upstream {
     buffer: Vec<u8>,
 }
 
-trait Stream: Read + Write + Send {
-    fn finish(&self);
-}
+trait Stream: Read + Write + Send {}
 
-impl Stream for UnixStream {
-    fn finish(&self) {
-        let _ = self.shutdown(Shutdown::Write);
-    }
-}
+impl Stream for UnixStream {}
 
-impl Stream for TcpStream {
-    fn finish(&self) {
-        let _ = self.shutdown(Shutdown::Write);
-    }
-}
+impl Stream for TcpStream {}
 
 impl Setup {
     /// Adds the template, its tenants in the hands of the test, and starts.
@@ -98,6 +88,20 @@ impl Puppet {
             }
         };
         Some(Upstream { stream, buffer: Vec::new() })
+    }
+
+    /// Stops listening at the port; [`Puppet::open`] listens again.
+    pub fn close(&mut self) -> TcpListener {
+        let Some(Listener::Tcp(listener)) = self.listener.take() else { panic!("no port") };
+        // On Linux a listener that is shut down stops listening for all who hold it, and keeps its port.
+        rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).expect("shutdown");
+        listener
+    }
+
+    /// Listens again.
+    pub fn open(&mut self, listener: TcpListener) {
+        rustix::net::listen(&listener, 128).expect("listen");
+        self.listener = Some(Listener::Tcp(listener));
     }
 
     /// The listening socket of the process that was started next.
@@ -158,11 +162,6 @@ impl Upstream {
     /// Answers with 200 and this body.
     pub fn ok(&mut self, body: &str) -> bool {
         self.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
-    }
-
-    /// Says that no more will be sent.
-    pub fn finish(&self) {
-        self.stream.finish();
     }
 
     /// All until tenantd closes; a reset is an end too.
