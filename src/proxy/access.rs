@@ -83,21 +83,29 @@ impl Times {
     }
 }
 
-/// A request line, safe between quotes: it comes from a client.
+/// A request line, safe between quotes, since it comes from a client, and without its query, where tokens are.
 struct Quoted<'a>(&'a [u8]);
 
 impl std::fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for chunk in self.0.utf8_chunks() {
-            chunk.valid().chars().try_for_each(|c| match c {
-                '"' | '\\' => write!(f, "\\{c}"),
-                c if c.is_control() => write!(f, "\\x{:02x}", u32::from(c)),
-                c => f.write_char(c),
-            })?;
-            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
-        }
-        Ok(())
+        let Some(query) = memchr::memchr(b'?', self.0) else { return write_safe(f, self.0) };
+        let version = memchr::memrchr(b' ', self.0).filter(|end| *end > query).unwrap_or(self.0.len());
+        write_safe(f, &self.0[..=query])?;
+        f.write_char('*')?;
+        write_safe(f, &self.0[version..])
     }
+}
+
+fn write_safe(f: &mut std::fmt::Formatter<'_>, text: &[u8]) -> std::fmt::Result {
+    for chunk in text.utf8_chunks() {
+        chunk.valid().chars().try_for_each(|c| match c {
+            '"' | '\\' => write!(f, "\\{c}"),
+            c if c.is_control() => write!(f, "\\x{:02x}", u32::from(c)),
+            c => f.write_char(c),
+        })?;
+        chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
+    }
+    Ok(())
 }
 
 /// Milliseconds with one decimal.
@@ -142,14 +150,15 @@ mod tests {
         let now = Instant::now();
         let mut log = AccessLog::new(true);
         let mut exchange = Exchange::idle(now);
-        exchange.line = b"GET /a\"b HTTP/1.1".to_vec();
+        exchange.line = b"GET /a\"b?token=secret HTTP/1.1".to_vec();
         exchange.client = [127, 0, 0, 1].into();
         exchange.status = 404;
         exchange.id = "7".to_owned();
         log.push(&exchange, Some(now), now);
         log.push(&exchange, Some(now), now);
         let lines: Vec<_> = log.lines().map(|(_, text)| text.to_owned()).collect();
-        let expected = "127.0.0.1 \"GET /a\\\"b HTTP/1.1\" 404 bytes=0 in=0 boot=0.0ms wait=0.0ms upstream=0.0ms id=7";
+        let expected =
+            "127.0.0.1 \"GET /a\\\"b?* HTTP/1.1\" 404 bytes=0 in=0 boot=0.0ms wait=0.0ms upstream=0.0ms id=7";
         assert_eq!(lines, [expected, expected]);
         log.clear();
         assert_eq!(log.lines().count(), 0);

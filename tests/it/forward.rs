@@ -260,7 +260,7 @@ fn the_longest_prefix_wins_and_hosts_are_told_apart() {
 fn each_request_has_one_access_line() {
     let init = boston();
     init.get("/boston?n=1").expect(200);
-    let line = init.wait_log(&["web@boston access:", "\"GET /boston?n=1 HTTP/1.1\" 200"]);
+    let line = init.wait_log(&["web@boston access:", "\"GET /boston?* HTTP/1.1\" 200"]);
     for word in ["127.0.0.1", "bytes=", "wait=", "boot=", "upstream=", "id="] {
         assert!(line.contains(word), "{word} in {line}");
     }
