@@ -108,7 +108,7 @@ struct Shared {
 }
 
 /// Bytes of one read.
-const SCRATCH: usize = 64 * 1024;
+const SCRATCH: usize = 128 * 1024;
 /// Reads and writes of one client before the others have their turn.
 const ROUNDS: usize = 16;
 

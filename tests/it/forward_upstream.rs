@@ -327,5 +327,5 @@ fn a_warm_port_has_no_boot_time_in_its_access_lines() {
     let init = Init::new().web(&web(&["boston"]).by_port()).start();
     init.get("/boston").expect(200);
     init.get("/boston/slow?ms=30").expect(200);
-    init.wait_log(&["/slow?ms=30", " boot=0.0ms "]);
+    init.wait_log(&["/slow?*", " boot=0.0ms "]);
 }
