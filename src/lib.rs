@@ -2,7 +2,7 @@
 //!
 //! # Architecture
 //!
-//! * **Decisions are pure**: [`unit`], [`config`], [`manager`], [`http`] and [`route`] are values and state machines; no
+//! * **Decisions are pure**: [`mod@unit`], [`config`], [`manager`], [`http`] and [`route`] are values and state machines; no
 //!   clock, no descriptor, no process, no log line (only `unit::load` reads the disk).
 //! * **Hands are few**: [`process`] forks, signals and reaps; [`proxy`], [`control`] and [`journal`] own sockets;
 //!   [`poller`] alone knows mio.
