@@ -135,7 +135,7 @@ impl Init {
     }
 
     /// Until the earliest deadline; not at all while somebody has more to do.
-    fn timeout(&self) -> Option<Duration> {
+    fn timeout(&mut self) -> Option<Duration> {
         if !self.unread.is_empty() || self.proxy.has_pending() {
             return Some(Duration::ZERO);
         }

@@ -36,7 +36,7 @@ use conn::Conn;
 use door::Doors;
 use ids::Ids;
 pub use listener::Listener;
-use timers::{Owner, Timers};
+use timers::{Alarm, Owner, Timers};
 use upstream::Upstream;
 
 slotmap::new_key_type! {
@@ -227,8 +227,10 @@ impl Proxy {
     }
 
     /// When to call [`Proxy::elapse`].
-    pub fn deadline(&self) -> Option<Instant> {
-        self.shared.timers.next()
+    pub fn deadline(&mut self) -> Option<Instant> {
+        let Self { clients, upstreams, doors, shared, .. } = self;
+        shared.timers.skim(|owner| alarm_of(owner, clients, upstreams, doors));
+        shared.timers.next()
     }
 
     /// Deadlines that are over.
@@ -252,12 +254,7 @@ impl Proxy {
             return;
         }
         let Self { clients, upstreams, doors, shared, .. } = self;
-        shared.timers.sweep(|owner| match owner {
-            Owner::Client(key) => clients.get(key).map(|client| client.alarm),
-            Owner::Idle(unit) => upstreams.get(unit).map(|upstream| upstream.idle),
-            Owner::Probe(unit) => upstreams.get(unit).map(|upstream| upstream.probe),
-            Owner::Accept => Some(doors.alarm),
-        });
+        shared.timers.sweep(|owner| alarm_of(owner, clients, upstreams, doors));
     }
 
     /// What a tenant has to do at the moment.
@@ -274,6 +271,21 @@ impl Proxy {
         if let Some(client) = self.clients.get_mut(key) {
             self.shared.timers.set(&mut client.alarm, self.shared.now + after, Owner::Client(key));
         }
+    }
+}
+
+/// The alarm of an owner that is still there.
+fn alarm_of(
+    owner: Owner,
+    clients: &SlotMap<ClientKey, Client>,
+    upstreams: &SecondaryMap<UnitId, Upstream>,
+    doors: &Doors,
+) -> Option<Alarm> {
+    match owner {
+        Owner::Client(key) => clients.get(key).map(|client| client.alarm),
+        Owner::Idle(unit) => upstreams.get(unit).map(|upstream| upstream.idle),
+        Owner::Probe(unit) => upstreams.get(unit).map(|upstream| upstream.probe),
+        Owner::Accept => Some(doors.alarm),
     }
 }
 

@@ -50,6 +50,16 @@ impl Timers {
         self.0.retain(|Reverse((at, owner))| current(*owner).is_some_and(|alarm| alarm.entry == Some(*at)));
     }
 
+    /// Drops the first entries as long as nobody waits for them: a client that left must not wake us.
+    pub fn skim(&mut self, mut current: impl FnMut(Owner) -> Option<Alarm>) {
+        while let Some(Reverse((at, owner))) = self.0.peek() {
+            if current(*owner).is_some_and(|alarm| alarm.entry == Some(*at)) {
+                return;
+            }
+            self.0.pop();
+        }
+    }
+
     /// When to look next.
     pub fn next(&self) -> Option<Instant> {
         self.0.peek().map(|Reverse((at, _))| *at)
@@ -115,6 +125,18 @@ mod tests {
         assert!(timers.due(&mut alarm, entry, at(20), owner));
         let (entry, owner) = timers.pop(at(99)).unwrap();
         assert!(!timers.due(&mut alarm, entry, at(99), owner), "the old entry is stale");
+        assert_eq!(timers.next(), None);
+    }
+
+    #[test]
+    fn who_has_left_wakes_nobody() {
+        let start = Instant::now();
+        let (mut timers, mut alarm) = (Timers::default(), Alarm::default());
+        timers.set(&mut Alarm::default(), start, Owner::Client(ClientKey::default()));
+        timers.set(&mut alarm, start + Duration::from_secs(5), Owner::Accept);
+        timers.skim(|owner| (owner == Owner::Accept).then_some(alarm));
+        assert_eq!(timers.next(), Some(start + Duration::from_secs(5)));
+        timers.skim(|_| None);
         assert_eq!(timers.next(), None);
     }
 
