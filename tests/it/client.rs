@@ -174,7 +174,13 @@ impl Connection {
 
     fn fill(&mut self) -> io::Result<usize> {
         let mut piece = [0; 64 * 1024];
-        let n = self.stream.read(&mut piece)?;
+        // Children of other tests die in the same process: SIGCHLD interrupts a read.
+        let n = loop {
+            match self.stream.read(&mut piece) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
         self.buffer.extend_from_slice(&piece[..n]);
         Ok(n)
     }

@@ -38,7 +38,7 @@ fn a_broken_configuration_ends_the_start_with_78() {
         let setup = Init::new().ordinary(ordinary).unit("one.toml", "[service]\nexec_strat = [\"true\"]\n");
         let mut init = setup.launch(free_address());
         assert_eq!(init.wait().code(), Some(78));
-        assert!(init.log().tail(20).contains("one.toml:2:"), "{}", init.log().tail(20));
+        init.wait_log(&["one.toml:2:"]);
     }
 }
 

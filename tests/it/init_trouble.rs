@@ -176,6 +176,7 @@ fn t60_a_full_pipe_as_stdout_blocks_nothing() {
         let _reader = fs::OpenOptions::new().read(true).write(true).open(&fifo).expect("both ends");
         let fifo = fifo.to_str().expect("a path").to_owned();
         let init = setup.wrapper(&[wrapper[0], wrapper[1], wrapper[2], &fifo]).start();
+        init.wait_active("noisy", "active");
         let before = procfs::resident(init.pid());
         for _ in 0..50 {
             init.get("/boston").expect(200);
