@@ -11,6 +11,7 @@ pub(crate) mod layers;
 pub(crate) mod load;
 mod name;
 mod nearest;
+mod notify_access;
 mod puma;
 pub(crate) mod report;
 pub(crate) mod route;
@@ -25,8 +26,10 @@ pub(crate) mod value;
 mod words;
 
 pub use diagnostic::{Diagnostic, Level};
+pub use duration::parse_duration;
 pub use header::Header;
 pub use name::{BadName, Name};
+pub use notify_access::{NotifyAccess, Sender};
 pub use route::Route;
 pub use section::{KeyDoc, SectionDoc};
 pub use service::{Restart, Service, ServiceType};
