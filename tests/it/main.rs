@@ -33,6 +33,7 @@ mod init_trouble;
 mod journal;
 mod loss;
 mod many;
+mod notifiers;
 mod notify;
 mod origin_itself;
 mod process;

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_setfl};
@@ -16,6 +17,9 @@ use rustix::process::Signal;
 use tenantd::process::{Message, Notification, Receiver, ancestor_session, kill_group, spawn};
 
 use crate::given::{Given, all_of, is_other_half, status, wait_readable};
+use crate::harness::{Init, eventually};
+use crate::procfs;
+use crate::web::web;
 
 fn ready() -> Message {
     Message { ready: true, ..Message::default() }
@@ -134,4 +138,68 @@ fn a_grandchild_is_known_by_its_session() {
     assert_eq!(ancestor_session(sender), Some(child.pid));
     kill_group(child.pid, Signal::KILL).unwrap();
     assert_eq!(status(child.pid).terminating_signal(), Some(libc::SIGKILL));
+}
+
+#[test]
+fn t26_a_ready_of_a_process_that_exits_at_once_counts() {
+    let say = "use Socket; socket(S, AF_UNIX, SOCK_DGRAM, 0) or die; send(S, q(READY=1), 0, sockaddr_un($ENV{NOTIFY_SOCKET})) or die";
+    let names: Vec<String> = (0..20).map(|n| format!("brief@{n}")).collect();
+    let instances: String = (0..20).map(|n| format!("[[instance]]\nname = \"{n}\"\n")).collect();
+    let unit = format!("[service]\ntype = \"notify\"\nexec_start = [\"perl\", \"-e\", \"{say}\"]\n{instances}");
+    let init = Init::new().unit("brief@.toml", &unit).start();
+    for name in &names {
+        init.verb(&["start", name]).expect(0);
+        init.wait_active(name, "inactive");
+        assert_eq!(init.status(name)["result"], "success");
+        init.wait_log(&[&format!("tenantd: {name}: started in")]);
+    }
+}
+
+#[test]
+fn t30_a_flood_of_a_unit_leaves_no_descriptors_and_the_socket_works() {
+    const NAME: &str = "notify::t30_a_flood_of_a_unit_leaves_no_descriptors_and_the_socket_works";
+    if is_other_half(NAME) {
+        return flood(&sender(Path::new(&std::env::var("NOTIFY_SOCKET").unwrap())));
+    }
+    let given = Given::again(NAME);
+    let unit = format!(
+        "[service]\ntype = \"notify\"\ntimeout_start = \"infinity\"\nexec_start = {:?}\n[service.environment]\n{}",
+        given.argv,
+        given.environment.iter().map(|(name, value)| format!("{name} = {value:?}\n")).collect::<String>()
+    );
+    let init = Init::new().unit("flood.toml", &unit).web(&web(&["boston"])).start();
+    init.get("/boston").expect(200);
+    let descriptors = procfs::descriptors(init.pid());
+    thread::scope(|scope| {
+        let flood = scope.spawn(|| init.verb(&["start", "flood"]).expect(0));
+        while !flood.is_finished() {
+            init.verb(&["status", "web@boston"]).expect(0);
+            init.get("/boston").expect(200);
+        }
+    });
+    assert_eq!(init.status("flood")["status"], "dry");
+    init.verb(&["stop", "flood"]).expect(0);
+    eventually("descriptors are back", || procfs::descriptors(init.pid()) <= descriptors);
+}
+
+/// 100,000 messages, of which some break each rule; then READY, and waits to be killed.
+fn flood(sender: &UnixDatagram) {
+    let whole = [b'x'; 5000];
+    let null = fs::File::open("/dev/null").unwrap();
+    for n in 0..100_000 {
+        let message: &[u8] = match n % 4 {
+            0 => b"STATUS=flood",
+            1 => b"\0STOPPING=1",
+            2 => &whole[..4097 + n % 800],
+            _ => b"BARRIER=1",
+        };
+        if n % 97 == 0 {
+            send_with(sender, message, &null, 253).unwrap();
+        } else {
+            sender.send(message).unwrap();
+        }
+    }
+    sender.send(b"READY=1\nSTATUS=dry").unwrap();
+    sender.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let _ = sender.recv(&mut [0]);
 }
