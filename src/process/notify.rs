@@ -129,8 +129,8 @@ impl Received {
                         self.sender = u32::try_from(pid).unwrap_or(0);
                     }
                     (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
-                        let length = about.cmsg_len as usize - libc::CMSG_LEN(0) as usize;
-                        for n in 0..length / size_of::<RawFd>() {
+                        let length: usize = about.cmsg_len as _;
+                        for n in 0..(length - libc::CMSG_LEN(0) as usize) / size_of::<RawFd>() {
                             self.own(data.cast::<RawFd>().add(n).read_unaligned());
                         }
                     }
