@@ -93,7 +93,8 @@ fn descriptors_are_closed_at_once_but_for_a_barriers() {
         let heard = receiver.next().unwrap();
         assert!(heard.barrier.is_none(), "{}", bytes.escape_ascii());
         assert_eq!(heard.message, expected, "{}", bytes.escape_ascii());
-        // We hold no copy of the other end: so this ends.
+        // We hold no copy of the other end: so it hangs up.
+        wait_readable(&read);
         assert_eq!(all_of(read), "");
     }
 }
@@ -111,6 +112,7 @@ fn a_barrier_is_open_until_it_is_dropped() {
     fcntl_setfl(&read, OFlags::NONBLOCK).unwrap();
     assert_eq!(rustix::io::read(&read, &mut [0; 1]), Err(Errno::AGAIN));
     drop(barrier);
+    wait_readable(&read);
     assert_eq!(all_of(read), "");
 }
 
