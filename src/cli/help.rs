@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// Verb, its arguments, one line, and what more there is to say.
-const VERBS: [(&str, &str, &str, &str); 8] = [
+pub(super) const VERBS: [(&str, &str, &str, &str); 8] = [
     (
         "run",
         "",
@@ -43,6 +43,8 @@ const HEAD: &str = "\
 tenantd: a systemd-style init for containers that starts a tenant at its first request
 
 usage: tenantd [--config DIR] [--json] [VERB] [UNIT…]
+       tenantd CMD [ARG…]     a first word that is no verb: run CMD instead of the units, as tini would
+       tenantd -- CMD [ARG…]  the same, whatever its first word
 
 ";
 

@@ -10,7 +10,7 @@ mod header;
 pub(crate) mod layers;
 pub(crate) mod load;
 mod name;
-mod nearest;
+pub(crate) mod nearest;
 mod puma;
 pub(crate) mod report;
 pub(crate) mod route;
