@@ -32,6 +32,7 @@ mod init_signals;
 mod init_trouble;
 mod journal;
 mod loss;
+mod main_process;
 mod many;
 mod notify;
 mod origin_itself;
