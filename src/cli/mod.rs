@@ -3,8 +3,11 @@
 mod ask;
 pub mod check;
 mod exec;
+mod exit_codes;
+mod explain;
 mod help;
 mod run;
+mod schema;
 mod table;
 
 use std::ffi::OsString;
@@ -48,6 +51,10 @@ pub fn main() -> ExitCode {
         ["help", verb @ ..] => help::print(verb.first().copied()),
         ["version"] => help::version(),
         ["check"] => check::run(&directory, arguments.json),
+        ["explain"] => explain::run(None, arguments.json),
+        ["explain", topic @ ..] => explain::run(Some(&topic.join(" ")), arguments.json),
+        ["schema"] => schema::run(None),
+        ["schema", file] => schema::run(Some(file)),
         ["list"] => ask::list(&directory, arguments.json),
         ["status"] => ask::system(&directory, arguments.json),
         ["status", unit] => ask::status(&directory, unit, arguments.json),

@@ -54,6 +54,7 @@ pub fn run(argv: &[OsString]) -> Result<u8, Failure> {
 fn code(exit: Exit) -> u8 {
     match exit {
         Exit::Code(code) => code,
+        Exit::OutOfMemory => 128 + 9,
         Exit::Signal(signal, _) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
     }
 }

@@ -1,5 +1,6 @@
 //! Whose words on the notify socket count (systemd.service(5), NotifyAccess=).
 
+use super::kind::Kind;
 use super::layers::Node;
 use super::value::{Cx, Value};
 
@@ -18,6 +19,8 @@ pub enum NotifyAccess {
 }
 
 impl Value for NotifyAccess {
+    const KIND: Kind = Kind::Words(&["none", "main", "exec", "all"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         cx.one_of(node, &[("none", Self::None), ("main", Self::Main), ("exec", Self::Exec), ("all", Self::All)])
     }
