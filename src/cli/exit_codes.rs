@@ -50,7 +50,7 @@ pub(super) fn print(json: bool) -> ExitCode {
 fn text() -> String {
     let rows = CONTRACT.map(|(who, code, what)| format!("  {who:<12} {:<6} {what}\n", number(code)));
     let names: Vec<String> = named().map(|(code, name)| format!("{code}/{name}")).collect();
-    let lines = names.chunks(5).map(|row| row.iter().map(|one| format!("  {one:<22}")).collect::<String>());
+    let lines = names.chunks(4).map(|row| row.iter().map(|one| format!("  {one:<27}")).collect::<String>());
     let lines: String = lines.map(|line| format!("{}\n", line.trim_end())).collect();
     [
         "The exit codes of tenantd\n\n",

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use super::ask::print_json;
 use super::explain::plain;
 use crate::config;
-use crate::unit::{self, SectionDoc};
+use crate::unit::{self, Kind, SectionDoc};
 
 /// Both files as definitions, or one of them as a schema of its own: `tenantd.toml`, `unit`.
 pub(super) fn run(file: Option<&str>) -> ExitCode {
@@ -36,11 +36,10 @@ fn daemon() -> Json {
 /// A unit, or a template with its instances.
 fn unit() -> Json {
     let sections = properties(unit::SECTIONS);
-    let text = json!({ "type": "object", "additionalProperties": { "type": ["string", "integer", "boolean"] } });
     let mut instance = sections.clone();
     instance.insert("name".into(), json!({ "type": "string", "description": "What follows the @ of its name." }));
-    instance.insert("vars".into(), text.clone());
-    instance.insert("environment".into(), text);
+    instance.insert("vars".into(), Kind::Variables.schema());
+    instance.insert("environment".into(), Kind::Variables.schema());
     let mut instance = object("One unit of a template.", instance);
     instance["required"] = json!(["name"]);
     let mut all = sections;
@@ -73,7 +72,6 @@ fn object(description: &str, properties: Map<String, Json>) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::unit::Kind;
 
     /// The words of a schema, held against those of the reader's own error text.
     #[test]

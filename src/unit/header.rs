@@ -7,7 +7,7 @@ use super::value::{Cx, Value};
 use super::{Name, Priority, Target};
 
 section! {
-    /// Description, order and dependencies of a unit. [`Unit`](super::Unit) carries the same fields.
+    /// Description, order and dependencies of a unit.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Header in "unit" (fields) {
         /// One line for people; default: the unit's name.

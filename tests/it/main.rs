@@ -40,3 +40,4 @@ mod process;
 mod rails;
 mod reap;
 mod soak;
+mod terminal;

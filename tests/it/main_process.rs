@@ -1,15 +1,11 @@
-//! `tenantd CMD`: a main process instead of the units, as PID 1 and as an ordinary process: T14–T17, T95, T96.
+//! `tenantd CMD`: a main process instead of the units, as PID 1 and as an ordinary process: T14, T16, T17, T95, T96.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write, pipe};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::pipe;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use nix::fcntl::OFlag;
-use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::Signal;
 
 use crate::harness::{TENANTD, eventually, signal};
@@ -17,13 +13,13 @@ use crate::log::Log;
 use crate::procfs;
 
 /// PID 1 of a namespace, and an ordinary process.
-const BOTH: [bool; 2] = [true, false];
+pub const BOTH: [bool; 2] = [true, false];
 
 /// Ways to run that need no words of their own.
 const PLAIN: &[&str] = &[TENANTD, "--"];
 
 /// What begins with `words`, as PID 1 or not. If the test is killed, so is all that it started.
-fn command(first: bool, words: &[&str]) -> Command {
+pub fn command(first: bool, words: &[&str]) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]);
     if first {
@@ -51,11 +47,11 @@ fn shell(first: bool, script: &str) -> Command {
 }
 
 /// A main process that runs, and can be heard and told. It ends with its stdin, if it reads it.
-struct Running {
-    child: Child,
-    log: Log,
-    first: bool,
-    stdin: Option<ChildStdin>,
+pub struct Running {
+    pub child: Child,
+    pub log: Log,
+    pub first: bool,
+    pub stdin: Option<ChildStdin>,
 }
 
 impl Running {
@@ -78,7 +74,7 @@ impl Running {
 
     /// tenantd, or what the namespace begins with.
     #[track_caller]
-    fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         if !self.first {
             return self.child.id();
         }
@@ -99,7 +95,7 @@ impl Running {
 
     /// The same, with stdin left open.
     #[track_caller]
-    fn end(&mut self) -> Option<i32> {
+    pub fn end(&mut self) -> Option<i32> {
         let mut status = None;
         eventually("it ends", || {
             status = self.child.try_wait().expect("wait");
@@ -237,80 +233,6 @@ fn environment_directory_and_descriptors_are_passed_on_whole() {
             text.lines().filter(|line| ["SECRET=a b", "NOTIFY_SOCKET=/x", "/usr/lib"].contains(line)).count(),
             3
         );
-    }
-}
-
-/// A terminal whose other end is ours.
-struct Terminal {
-    master: fs::File,
-    seen: String,
-    running: Running,
-}
-
-impl Terminal {
-    /// tenantd leads the session, as under `docker run -it`.
-    #[track_caller]
-    fn start(first: bool, script: &str) -> Self {
-        // Not openpty(3): its descriptors would stay open in every process of every test.
-        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        let master = posix_openpt(flags | OFlag::O_NONBLOCK).expect("a terminal");
-        grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
-        let path = ptsname_r(&master).expect("a terminal");
-        let slave = fs::OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOCTTY).open(path);
-        let slave = slave.expect("a terminal");
-        let mut line = command(first, &["setsid", "--ctty", TENANTD, "--", "sh", "-c", script]);
-        let side = || slave.try_clone().expect("dup");
-        let child = line.stdin(side()).stdout(side()).stderr(side()).spawn().expect("setsid");
-        let running = Running { child, log: Log::default(), first, stdin: None };
-        let mut terminal = Self { master: fs::File::from(OwnedFd::from(master)), seen: String::new(), running };
-        terminal.says("ready");
-        terminal
-    }
-
-    #[track_caller]
-    fn says(&mut self, word: &str) {
-        let mut buffer = [0; 256];
-        eventually(word, || {
-            let read = self.master.read(&mut buffer).unwrap_or(0);
-            self.seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
-            self.seen.contains(word)
-        });
-    }
-
-    fn types(&mut self, text: &str) {
-        self.master.write_all(text.as_bytes()).expect("write");
-    }
-}
-
-#[test]
-fn t15_a_terminal_belongs_to_the_main_process() {
-    let script = "trap 'echo interrupted; exit 7' INT; stty tostop; echo ready; while read x; do echo \"<$x>\"; done";
-    for first in BOTH {
-        let mut terminal = Terminal::start(first, script);
-        let pid = terminal.running.pid();
-        let main = procfs::children(pid)[0];
-        let foreground = nix::unistd::tcgetpgrp(terminal.master.as_fd()).expect("a terminal");
-        assert_eq!(foreground.as_raw(), main as i32, "as PID 1: {first}");
-        terminal.types("one\n");
-        terminal.says("<one>");
-        // Ctrl-Z: it goes on.
-        terminal.types("\x1a");
-        terminal.types("two\n");
-        terminal.says("<two>");
-        assert_ne!(procfs::state(pid), Some('T'));
-        terminal.types("\x03");
-        terminal.says("interrupted");
-        assert_eq!(terminal.running.end(), Some(7), "as PID 1: {first}");
-    }
-}
-
-#[test]
-fn t15_a_terminal_that_goes_hangs_up() {
-    for first in BOTH {
-        let terminal = Terminal::start(first, "trap 'exit 8' HUP; echo ready; sleep 1000 & wait");
-        let Terminal { master, mut running, .. } = terminal;
-        drop(master);
-        assert_eq!(running.end(), Some(8), "as PID 1: {first}");
     }
 }
 
