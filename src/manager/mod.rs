@@ -29,6 +29,7 @@ pub use event::{
     Action, ActiveState, Event, Exit, JobId, JobKind, JobResult, Line, Notice, Outcome, Overdue, Status, Step, Whom,
     Why,
 };
+pub use exit_status::name as exit_code_name;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
