@@ -74,7 +74,7 @@ fn every_line_says_whose_it_is() {
     journal.say(None, format_args!("up\nnot forged"));
     journal.say(Some(&name()), format_args!("started in {}ms", 12));
     journal.access(Some(&name()), format_args!("GET {} 200", "/a"));
-    let tail: Vec<_> = journal.tail(unit).collect();
+    let tail: Vec<_> = journal.tail(&name());
     assert_eq!(tail, ["one", "\\x1b[1mbad\u{fffd}", "two", "last"]);
     let expected = "showcase@2025-boston[412] stdout: one\n\
                     showcase@2025-boston[412] stderr: \\x1b[1mbad\u{fffd}\n\
@@ -246,12 +246,12 @@ fn a_pipe_that_a_survivor_holds_holds_nothing_up() {
     write.write_all(b"reason\nhalf").unwrap();
     drop(write);
     journal.catch_up(unit);
-    assert_eq!(journal.tail(unit).collect::<Vec<_>>(), ["reason"]);
+    assert_eq!(journal.tail(&name()), ["reason"]);
     assert!(journal.fd(key).is_some_and(|fd| fcntl_getfl(fd.as_fd()).is_ok()));
     drop(survivor);
     journal.catch_up(unit);
     ended(&mut journal, key);
-    assert_eq!(journal.tail(unit).collect::<Vec<_>>(), ["reason", "half"]);
+    assert_eq!(journal.tail(&name()), ["reason", "half"]);
     let expected = "showcase@2025-boston[1] stderr: reason\nshowcase@2025-boston[1] stderr: half\n";
     assert_eq!(written(journal, file), expected);
 }
