@@ -26,6 +26,7 @@ pub(crate) mod value;
 mod words;
 
 pub use diagnostic::{Diagnostic, Level};
+pub(crate) use duration::parse_duration;
 pub use header::Header;
 pub use name::{BadName, Name};
 pub use pattern::Pattern;
