@@ -74,7 +74,7 @@ fn print(mut stream: Stream, mut form: Form, follow: bool) -> ExitCode {
         if follow && reader_has_gone(&stream) {
             return ExitCode::SUCCESS;
         }
-        match stream.next() {
+        match stream.answers() {
             Ok(Some(answers)) => {
                 if let ControlFlow::Break(code) = form.show(answers) {
                     return code;

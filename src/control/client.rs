@@ -53,7 +53,7 @@ pub struct Stream {
 
 impl Stream {
     /// Waits for bytes, and gives the whole answers in them, maybe none. `None` is the daemon's end.
-    pub fn next(&mut self) -> io::Result<Option<Vec<Answer>>> {
+    pub fn answers(&mut self) -> io::Result<Option<Vec<Answer>>> {
         let start = self.unread.len();
         self.unread.resize(start + PIECE, 0);
         let count = loop {
