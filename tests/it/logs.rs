@@ -144,6 +144,9 @@ fn lines_are_chosen_by_number_and_time() {
         assert!(ran.stderr.contains("write"), "{ran:?}");
     }
     init.verb(&["list", "-f"]).expect(64);
+    let path = init.path().to_owned();
+    init.signal(Signal::SIGKILL);
+    eventually("it is gone", || crate::harness::verb(&path, &["logs"]).code == 1);
 }
 
 #[test]
