@@ -31,6 +31,7 @@ mod init;
 mod init_signals;
 mod init_trouble;
 mod journal;
+mod lifecycle;
 mod logs;
 mod loss;
 mod main_process;
