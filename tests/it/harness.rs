@@ -251,8 +251,12 @@ pub const TENANTD: &str = env!("CARGO_BIN_EXE_tenantd");
 
 /// Runs `tenantd --config directory WORDS`.
 pub fn verb<S: AsRef<OsStr>>(directory: &Path, words: &[S]) -> Ran {
-    let output = Command::new(TENANTD).arg("--config").arg(directory).args(words).stdin(Stdio::null()).output();
-    let output = output.expect("tenantd runs");
+    ran(Command::new(TENANTD).arg("--config").arg(directory).args(words).stdin(Stdio::null()))
+}
+
+/// Runs a command to its end.
+pub fn ran(command: &mut Command) -> Ran {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     Ran {
         code: output.status.code().unwrap_or_else(|| -output.status.signal().unwrap_or(0)),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

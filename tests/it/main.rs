@@ -4,6 +4,7 @@
 #![allow(missing_docs)]
 
 mod client;
+mod engine;
 mod given;
 mod harness;
 mod log;
@@ -20,6 +21,7 @@ mod architecture;
 mod config_broken;
 mod config_cli;
 mod control;
+mod docker;
 mod drain;
 mod forward;
 mod forward_bad;
