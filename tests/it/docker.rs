@@ -75,7 +75,7 @@ fn t07_a_process_of_docker_exec_is_nobodys_until_its_parent_dies() {
     // Nothing of it is ours: a stop of our tenant leaves it alone.
     container.exec(&["tenantd", "restart", "web@boston"]).expect(0);
     assert!(procfs::state(orphan).is_some_and(|state| state != 'Z'));
-    let parent = parent(orphan);
+    let parent = procfs::parent(orphan).expect("its parent");
     assert!(signal(parent, Signal::SIGKILL));
     eventually("the orphan is a child of PID 1", || procfs::children(first).contains(&orphan));
     assert!(signal(orphan, Signal::SIGKILL));
@@ -87,18 +87,12 @@ fn t07_a_process_of_docker_exec_is_nobodys_until_its_parent_dies() {
 
 /// Our pid of the one child of the process that the container of `first` knows as `inner`.
 fn stranger_child(first: u32, inner: Option<u64>) -> u32 {
-    let namespace = |pid: u32| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let namespace = |pid: u32| procfs::namespace(pid, "pid");
     let all = std::fs::read_dir("/proc").expect("/proc").flatten();
     let all = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let mut inside = all.filter(|pid| namespace(*pid).is_some() && namespace(*pid) == namespace(first));
     let stranger = inside.find(|pid| procfs::inner(*pid).map(u64::from) == inner).expect("the stranger");
     *procfs::children(stranger).first().expect("its child")
-}
-
-fn parent(pid: u32) -> u32 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
-    let line = status.lines().find_map(|line| line.strip_prefix("PPid:")).expect("its parent");
-    line.trim().parse().expect("a pid")
 }
 
 #[test]

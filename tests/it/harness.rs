@@ -138,6 +138,19 @@ impl Init {
         verb(self.path(), words)
     }
 
+    /// The same in tenantd's own namespaces, as `docker exec` would.
+    pub fn inside(&self, words: &[&str]) -> Ran {
+        let mut command = Command::new("nsenter");
+        command.arg("--target").arg(self.pid().to_string());
+        // unshare's user namespace owns the others, unless we are root; nobody enters the one that he is in.
+        let unshare = self.child.id();
+        if procfs::namespace(unshare, "user") != procfs::namespace(std::process::id(), "user") {
+            command.arg(format!("--user=/proc/{unshare}/ns/user")).arg("--preserve-credentials");
+        }
+        command.args(["--mount", "--pid", "--", TENANTD, "--config"]);
+        ran(command.arg(self.path()).args(words).stdin(Stdio::null()))
+    }
+
     /// `tenantd list --json`.
     #[track_caller]
     pub fn list(&self) -> Vec<Value> {
