@@ -18,7 +18,7 @@ use slotmap::SecondaryMap;
 use crate::boot::{self, Inherited};
 use crate::control::Server;
 use crate::journal::{Journal, Progress};
-use crate::manager::{Event, Manager};
+use crate::manager::{Event, Manager, Notice};
 use crate::poller::{Poller, Readiness, Registry, Source};
 use crate::process::{self, Executed, Receiver};
 use crate::proxy::{Fact, Proxy};
@@ -172,13 +172,13 @@ impl Init {
             let owner = self.manager.owner(pid).or_else(|| self.manager.owner(process::ancestor_session(pid)?));
             let Some(unit) = owner else { continue };
             if let Some(status) = message.status {
-                self.dispatch(Event::NotifiedStatus(unit, status));
+                self.dispatch(Event::Notified(unit, Notice::Status(status)));
             }
             if message.ready {
-                self.dispatch(Event::NotifiedReady(unit));
+                self.dispatch(Event::Notified(unit, Notice::Ready));
             }
             if message.stopping {
-                self.dispatch(Event::NotifiedStopping(unit));
+                self.dispatch(Event::Notified(unit, Notice::Stopping));
             }
         }
         self.unread.push(Source::Notify);
@@ -208,7 +208,7 @@ impl Init {
                 self.kill(unit, pid, rustix::process::Signal::KILL);
             }
             process::release(pid);
-            self.dispatch(Event::Exited(pid, exit));
+            self.dispatch(Event::Exited { pid, exit, rest: false });
         }
         self.unread.push(Source::Signals);
     }

@@ -107,6 +107,8 @@ section! {
     pub struct Pool in "pool" (fields) {
         /// Most tenants that boot at once; default: the number of processors.
         boots: usize as positive = std::thread::available_parallelism().map_or(1, usize::from);
+        /// Most tenants that run at once: when one more is wanted, the one that is idle longest is stopped. Default: no limit.
+        running: Option<usize> = None;
     }
 }
 

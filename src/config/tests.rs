@@ -64,7 +64,7 @@ fn every_key_of_the_daemon() {
             timeout_tunnel: Duration::from_secs(5 * 3600),
         },
         health: Health { path: "/alive".into() },
-        pool: Pool { boots: 6 },
+        pool: Pool { boots: 6, running: None },
         shutdown: Shutdown { budget: Duration::from_secs(7) },
         log: Log { access: false, timestamps: false },
     };
@@ -106,8 +106,12 @@ fn a_template_and_a_high_unit() {
         description: "Showcase event nyc".into(),
         priority: Priority::Normal,
         after: vec![Name::new("vector").unwrap()],
+        before: vec![],
         requires: vec![],
         wants: vec![],
+        binds_to: vec![],
+        part_of: vec![],
+        conflicts: vec![],
         wanted_by: vec![],
         service: Service {
             kind: ServiceType::Notify,

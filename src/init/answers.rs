@@ -44,6 +44,7 @@ impl Init {
             JobResult::Done => ("done", String::new()),
             JobResult::Failed(outcome) => ("failed", outcome.to_string()),
             JobResult::Dependency(unit) => ("dependency", format!("it requires {unit}, which failed")),
+            JobResult::Invalid => ("invalid", result.to_string()),
             JobResult::Canceled => ("canceled", "another job took its place".to_owned()),
         };
         let answer = Answer::Job { result: word.to_owned(), detail };

@@ -8,10 +8,10 @@ use rustix::process::Signal;
 use super::Init;
 use crate::control::OperatorKey;
 use crate::journal::Stream;
-use crate::manager::{Action, Event, JobId, JobResult, Line, Step};
+use crate::manager::{Action, Event, JobId, JobResult, Line, Step, Whom};
 use crate::poller::{Source, data};
 use crate::process::{self, Child, Plan};
-use crate::unit::{Priority, Unit, UnitId};
+use crate::unit::{self, Priority, Unit, UnitId};
 
 /// Points of `oom_score_adj` for everything but the high-priority units: the kernel takes a tenant first.
 const OOM_POINTS: i32 = 100;
@@ -21,8 +21,8 @@ impl Init {
     pub(super) fn perform(&mut self, action: Action) {
         match action {
             Action::Spawn(unit, step) => self.spawn(unit, step),
-            Action::Terminate(unit, pid) => self.kill(unit, pid, Signal::TERM),
-            Action::Kill(unit, pid) => self.kill(unit, pid, Signal::KILL),
+            Action::Kill(unit, whom, signal) => self.signal(unit, whom, signal),
+            Action::MakeRoom(_) => {}
             Action::Watch(unit) => self.proxy.watch(unit),
             Action::Unwatch(unit) => self.proxy.unwatch(unit),
             Action::Open(unit) => self.proxy.open(unit),
@@ -42,6 +42,10 @@ impl Init {
         let argv = match step {
             Step::Start => Some(&service.exec_start),
             Step::StartPre(n) => service.exec_start_pre.get(n),
+            Step::StartPost(n) => service.exec_start_post.get(n),
+            Step::Reload(n) => service.exec_reload.get(n),
+            Step::Stop(n) => service.exec_stop.get(n),
+            Step::StopPost(n) => service.exec_stop_post.get(n),
         };
         let Some(argv) = argv else { return };
         let environment = self.environment(id, unit);
@@ -93,6 +97,18 @@ impl Init {
         }
         self.executed.insert(id, (pid, program, executed));
         self.manager.dispatch(self.now, Event::Spawned(id, pid));
+    }
+
+    fn signal(&mut self, unit: UnitId, whom: Whom, signal: unit::Signal) {
+        let all = self.manager.status(unit).and_then(|status| status.pid);
+        let pid = match whom {
+            Whom::Process(pid) => Some(pid),
+            Whom::All => all,
+        };
+        let signal = Signal::from_named_raw(signal.number());
+        if let (Some(pid), Some(signal)) = (pid, signal) {
+            self.kill(unit, pid, signal);
+        }
     }
 
     /// Signals a whole process group, whose leader is not buried yet.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::unit::{Name, Priority, UnitId};
+use crate::unit::{Name, Priority, Signal, UnitId};
 
 /// What happened (past tense).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,14 +27,21 @@ pub enum Event {
     Executed(UnitId, u32),
     /// After [`Action::Probe`]: the port answers.
     Reached(UnitId),
-    /// READY=1 of the main process (sd_notify(3)).
-    NotifiedReady(UnitId),
-    /// STOPPING=1 of the main process.
-    NotifiedStopping(UnitId),
-    /// STATUS= of the main process.
-    NotifiedStatus(UnitId, String),
+    /// A process of the unit whose word counts has said this (sd_notify(3)).
+    Notified(UnitId, Notice),
     /// A child of ours was reaped; pids that belong to no unit are ignored.
-    Exited(u32, Exit),
+    Exited {
+        /// Whose.
+        pid: u32,
+        /// How it ended.
+        exit: Exit,
+        /// Other processes of the unit, neither main nor command, are alive.
+        rest: bool,
+    },
+    /// The last process of the unit that was neither main nor command has ended.
+    Emptied(UnitId),
+    /// After [`Action::MakeRoom`]: of the tenants that run, this one is idle longest.
+    Idlest(UnitId),
     /// SIGTERM or SIGINT: the first stops everything in order, the second at once.
     Signalled,
 }
@@ -44,10 +51,11 @@ pub enum Event {
 pub enum Action {
     /// Make the process of this step. Answered by `Spawned` or `SpawnFailed`, in the same turn.
     Spawn(UnitId, Step),
-    /// Signal the whole process group of this pid (which is its leader): SIGTERM (then SIGCONT), or SIGKILL.
-    Terminate(UnitId, u32),
-    /// SIGKILL to the whole process group of this pid.
-    Kill(UnitId, u32),
+    /// Signal processes of the unit; SIGCONT follows all but SIGKILL, so that stopped ones hear it.
+    Kill(UnitId, Whom, Signal),
+    /// A tenant waits for room (`[pool] running`): say `Idlest` of one that is idle, now or as soon as there is one. `false`
+    /// takes that back.
+    MakeRoom(bool),
     /// The unit is down: watch its listener, and say `Wanted` when a connection arrives.
     Watch(UnitId),
     /// Its listener is not watched any more: the unit is up or coming, or its requests are about to be refused.
@@ -72,6 +80,38 @@ pub enum Action {
     Exit(u8),
 }
 
+/// Which processes of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whom {
+    /// This one: the main process or a command, not reaped yet.
+    Process(u32),
+    /// Every one, whatever its parent, group or session.
+    All,
+}
+
+/// What a process says of itself (sd_notify(3)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// READY=1.
+    Ready,
+    /// RELOADING=1, with MONOTONIC_USEC= if it was said.
+    Reloading(Option<Duration>),
+    /// STOPPING=1.
+    Stopping,
+    /// STATUS=.
+    Status(String),
+    /// MAINPID=: a process of the unit.
+    MainPid(u32),
+    /// EXTEND_TIMEOUT_USEC=: the phase at hand may take so long from now.
+    Extend(Duration),
+    /// WATCHDOG=1.
+    Watchdog,
+    /// WATCHDOG=trigger.
+    Trigger,
+    /// WATCHDOG_USEC=.
+    WatchdogInterval(Duration),
+}
+
 /// Which command of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -79,6 +119,14 @@ pub enum Step {
     StartPre(usize),
     /// `exec_start`.
     Start,
+    /// `exec_start_post[n]`.
+    StartPost(usize),
+    /// `exec_reload[n]`.
+    Reload(usize),
+    /// `exec_stop[n]`.
+    Stop(usize),
+    /// `exec_stop_post[n]`.
+    StopPost(usize),
 }
 
 /// How a process ended.
@@ -88,6 +136,8 @@ pub enum Exit {
     Code(u8),
     /// Killed by this signal; `true` with a core dump.
     Signal(i32, bool),
+    /// Killed by the kernel, because the unit's memory was at its limit.
+    OutOfMemory,
 }
 
 /// A job somebody waits for.
@@ -103,6 +153,8 @@ pub enum JobKind {
     Stop,
     /// Stop, if it is up, then start.
     Restart,
+    /// `exec_reload`, or SIGHUP for `type = "notify-reload"`.
+    Reload,
 }
 
 /// How a job ended (systemd's words).
@@ -116,6 +168,8 @@ pub enum JobResult {
     Dependency(Name),
     /// Another job took its place.
     Canceled,
+    /// It cannot do that: it is not active, or has nothing to reload with.
+    Invalid,
 }
 
 /// ActiveState of systemd.
@@ -150,6 +204,10 @@ pub enum Outcome {
     Protocol,
     /// Not started: a unit that it requires failed.
     Dependency,
+    /// It did not say WATCHDOG=1 in time.
+    Watchdog,
+    /// The kernel killed one of its processes, because its memory was at its limit.
+    OomKill,
 }
 
 /// One message about a unit, for the log and `tenantd status`.
@@ -188,6 +246,12 @@ pub enum Why {
     Itself,
     /// It did not get ready in time.
     Timeout,
+    /// Another tenant needs its place.
+    Room,
+    /// A unit that it is bound to, requires or is part of is stopped.
+    Dependency,
+    /// A unit that it conflicts with is started.
+    Conflict,
 }
 
 /// What a start that took too long did not do.

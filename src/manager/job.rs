@@ -23,6 +23,7 @@ impl Manager {
             JobKind::Start => self.start(id, Some(job)),
             JobKind::Stop => self.stop(id, job),
             JobKind::Restart => self.restart(id, job),
+            JobKind::Reload => self.say(Action::Finish(job, JobResult::Invalid)),
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) fn line(old: State, new: State, unit: &Unit, service: &Service, now: 
 /// What the main command did not do in time.
 fn overdue(unit: &Unit) -> Overdue {
     match unit.service.kind {
-        ServiceType::Notify => Overdue::Ready,
+        ServiceType::Notify | ServiceType::NotifyReload => Overdue::Ready,
         ServiceType::Exec if probed(unit) => Overdue::Port,
         ServiceType::Exec | ServiceType::Oneshot => Overdue::Start,
     }

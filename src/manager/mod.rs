@@ -21,7 +21,8 @@ mod words;
 mod tests;
 
 pub use event::{
-    Action, ActiveState, Event, Exit, JobId, JobKind, JobResult, Line, Outcome, Overdue, Status, Step, Why,
+    Action, ActiveState, Event, Exit, JobId, JobKind, JobResult, Line, Notice, Outcome, Overdue, Status, Step, Whom,
+    Why,
 };
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -30,7 +31,7 @@ use std::time::Instant;
 use slotmap::SlotMap;
 
 use crate::config;
-use crate::unit::{Name, Priority, Target, Unit, UnitId};
+use crate::unit::{Name, Priority, Signal, Target, Unit, UnitId};
 use door::Doorman;
 use graph::Graph;
 use job::Job;
@@ -156,15 +157,14 @@ impl Manager {
             Event::SpawnFailed(id) => self.step(id, Input::SpawnFailed),
             Event::Executed(id, pid) if self.owner(pid) == Some(id) => self.step(id, Input::Executed),
             Event::Reached(id) => self.step(id, Input::Reached),
-            Event::NotifiedReady(id) => self.step(id, Input::Ready),
-            Event::NotifiedStopping(id) => self.step(id, Input::Stopping),
-            Event::NotifiedStatus(id, text) => self.say_status(id, text),
-            Event::Exited(pid, exit) => {
+            Event::Notified(id, notice) => self.notified(id, notice),
+            Event::Exited { pid, exit, .. } => {
                 if let Some(id) = self.owner(pid) {
                     self.step(id, Input::Exited(exit));
                 }
             }
             Event::Signalled => self.signalled(),
+            Event::Emptied(_) | Event::Idlest(_) => {}
             // A pid that is no longer the unit's.
             Event::Executed(..) => {}
         }
@@ -228,6 +228,15 @@ impl Manager {
         }
     }
 
+    fn notified(&mut self, id: UnitId, notice: Notice) {
+        match notice {
+            Notice::Ready => self.step(id, Input::Ready),
+            Notice::Stopping => self.step(id, Input::Stopping),
+            Notice::Status(text) => self.say_status(id, text),
+            _ => {}
+        }
+    }
+
     fn say_status(&mut self, id: UnitId, text: String) {
         if let Some(entry) = self.units.get_mut(id).filter(|entry| entry.service.state.pid().is_some()) {
             entry.text = text;
@@ -262,8 +271,9 @@ impl Manager {
             self.say(match effect {
                 Effect::Spawn(step) => Action::Spawn(id, step),
                 Effect::Probe => Action::Probe(id),
-                Effect::Terminate(pid) => Action::Terminate(id, pid),
-                Effect::Kill(pid) => Action::Kill(id, pid),
+                Effect::Terminate(_) => Action::Kill(id, Whom::All, Signal::TERM),
+                Effect::Kill(pid) if new.pid() == Some(pid) => Action::Kill(id, Whom::All, Signal::KILL),
+                Effect::Kill(pid) => Action::Kill(id, Whom::Process(pid), Signal::KILL),
             });
         }
         if old != new {

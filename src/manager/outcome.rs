@@ -29,8 +29,10 @@ impl Service {
                 self.boot = Some(cx.now - begun);
                 self.ended(Outcome::Success, Duration::ZERO, cx)
             }
-            (ServiceType::Exec | ServiceType::Notify, Exit::Code(0)) => self.not_started(Outcome::Protocol, cx),
-            (ServiceType::Exec | ServiceType::Notify | ServiceType::Oneshot, exit) => self.not_started(exit.into(), cx),
+            (ServiceType::Exec | ServiceType::Notify | ServiceType::NotifyReload, Exit::Code(0)) => {
+                self.not_started(Outcome::Protocol, cx)
+            }
+            (_, exit) => self.not_started(exit.into(), cx),
         }
     }
 
@@ -54,7 +56,7 @@ impl Service {
         match why {
             Why::Timeout => self.not_started(Outcome::Timeout, cx),
             Why::Itself => self.ended(outcome, PATIENCE, cx),
-            Why::Idle | Why::Asked | Why::Shutdown => self.rest(outcome),
+            Why::Idle | Why::Asked | Why::Shutdown | Why::Room | Why::Dependency | Why::Conflict => self.rest(outcome),
         }
     }
 
@@ -112,7 +114,10 @@ impl Service {
         let wanted = match cx.unit.service.restart {
             Restart::No => false,
             Restart::Always => true,
+            Restart::OnSuccess => outcome == Outcome::Success,
             Restart::OnFailure => outcome != Outcome::Success,
+            Restart::OnAbnormal => !matches!(outcome, Outcome::Success | Outcome::ExitCode(_)),
+            Restart::OnWatchdog => outcome == Outcome::Watchdog,
         };
         wanted && cx.limit.is_none()
     }

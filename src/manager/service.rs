@@ -124,7 +124,7 @@ impl Service {
             (I::Spawned(pid), S::Spawning { halt: Some(why), .. }) => terminate(pid, why, cx),
             (I::Spawned(pid), S::Spawning { step: Step::StartPre(n), begun, deadline, halt: None }) =>
                 (S::StartPre { n, pid, begun, deadline }, None),
-            (I::Spawned(pid), S::Spawning { step: Step::Start, begun, deadline, halt: None }) =>
+            (I::Spawned(pid), S::Spawning { begun, deadline, halt: None, .. }) =>
                 (S::Start { pid, begun, deadline }, None),
             // Nobody asked for this process: never two for one unit.
             (I::Spawned(pid), S::Dead | S::Waiting | S::StartPre { .. } | S::Start { .. } | S::Running { .. }

@@ -172,7 +172,7 @@ impl State {
             Self::Spawning { step: Step::StartPre(_), .. } | Self::StartPre { .. } => {
                 (ActiveState::Activating, "start-pre")
             }
-            Self::Spawning { step: Step::Start, .. } | Self::Start { .. } => (ActiveState::Activating, "start"),
+            Self::Spawning { .. } | Self::Start { .. } => (ActiveState::Activating, "start"),
             Self::Running { .. } => (ActiveState::Active, "running"),
             Self::Exited => (ActiveState::Active, "exited"),
             Self::StopDrain { .. } => (ActiveState::Deactivating, "stop"),

@@ -14,6 +14,7 @@ impl From<Exit> for Outcome {
             Exit::Code(0) => Self::Success,
             Exit::Code(code) => Self::ExitCode(code),
             Exit::Signal(signal, core) => Self::Signal(signal, core),
+            Exit::OutOfMemory => Self::OomKill,
         }
     }
 }
@@ -30,6 +31,8 @@ impl Outcome {
             Self::Resources => "resources",
             Self::Protocol => "protocol",
             Self::Dependency => "dependency",
+            Self::Watchdog => "watchdog",
+            Self::OomKill => "oom-kill",
         }
     }
 }
@@ -41,7 +44,13 @@ impl Display for Outcome {
         let (number, name) = match *self {
             Self::ExitCode(code) => (i32::from(code), exit_status::name(code)),
             Self::Signal(number, _) => (number, Signal::try_from(number).ok().map(Signal::as_str)),
-            Self::Success | Self::Timeout | Self::Resources | Self::Protocol | Self::Dependency => return Ok(()),
+            Self::Success
+            | Self::Timeout
+            | Self::Resources
+            | Self::Protocol
+            | Self::Dependency
+            | Self::Watchdog
+            | Self::OomKill => return Ok(()),
         };
         write!(f, ", status={number}")?;
         name.map_or(Ok(()), |name| write!(f, "/{}", name.trim_start_matches("SIG")))
@@ -67,6 +76,7 @@ impl Display for JobResult {
             Self::Failed(outcome) => write!(f, "failed: {outcome}"),
             Self::Dependency(name) => write!(f, "dependency: requires {name}, which failed"),
             Self::Canceled => f.write_str("canceled"),
+            Self::Invalid => f.write_str("invalid: it is not active, or has no exec_reload"),
         }
     }
 }
@@ -79,6 +89,9 @@ impl Display for Why {
             Self::Shutdown => "shutdown",
             Self::Itself => "by itself",
             Self::Timeout => "start timeout",
+            Self::Room => "another tenant needs its place",
+            Self::Dependency => "a unit that it needs is stopped",
+            Self::Conflict => "a unit that it conflicts with is started",
         })
     }
 }

@@ -39,28 +39,14 @@ fn login(ids: &Ids) -> impl Iterator<Item = (String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::unit::{Restart, ServiceType};
 
     fn service(environment: &[(&str, &str)], pass: &[&str]) -> Service {
         Service {
-            kind: ServiceType::Exec,
             exec_start: vec!["/bin/true".into()],
-            exec_start_pre: Vec::new(),
-            working_directory: None,
-            user: None,
             environment: environment.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
             pass_environment: pass.iter().map(|name| (*name).into()).collect(),
-            restart: Restart::No,
-            restart_sec: Duration::ZERO,
-            restart_max_delay_sec: Duration::ZERO,
-            restart_steps: 0,
-            timeout_start: None,
-            timeout_stop: Duration::ZERO,
-            idle_stop: None,
-            remain_after_exit: false,
+            ..Service::default()
         }
     }
 

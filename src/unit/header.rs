@@ -15,11 +15,20 @@ section! {
         priority: Priority = Priority::Normal;
         /// Start after these, stop before them (systemd.unit(5), After=).
         after: Vec<Name> = Vec::new();
+        /// Start before these, stop after them (Before=).
+        before: Vec<Name> = Vec::new();
         /// Start these too; if one fails, this unit is not started (Requires=).
         requires: Vec<Name> = Vec::new();
         /// Start these too, whatever becomes of them (Wants=).
         wants: Vec<Name> = Vec::new();
-        /// The lifecycle targets that start this unit; default `["boot"]` for `priority = "high"`, else none.
+        /// As `requires`, and it is stopped when one of them ends, for whatever reason (BindsTo=).
+        binds_to: Vec<Name> = Vec::new();
+        /// Stopped and restarted with these, when they are by a person's word (PartOf=).
+        part_of: Vec<Name> = Vec::new();
+        /// Starting it stops these, and starting one of these stops it (Conflicts=).
+        conflicts: Vec<Name> = Vec::new();
+        /// The lifecycle targets that start this unit: `boot`, `ready` (boot is over), `idle` (the last tenant has stopped),
+        /// `resume` (the first comes again), `shutdown` (all but the high units are down). Default `["boot"]` for `priority = "high"`, else none.
         wanted_by: Vec<Target> = if priority == Priority::High { vec![Target::Boot] } else { Vec::new() };
     }
 }
@@ -32,7 +41,8 @@ impl Value for Priority {
 
 impl Value for Target {
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
-        cx.one_of(node, &[("boot", Self::Boot)])
+        let words = [("boot", Self::Boot), ("ready", Self::Ready), ("idle", Self::Idle)];
+        cx.one_of(node, &[&words[..], &[("resume", Self::Resume), ("shutdown", Self::Shutdown)]].concat())
     }
 }
 

@@ -50,10 +50,27 @@ fn read<'a>(name: Name, plan: Plan<'a>, sources: &Sources, runtime: &str, report
     let route: Option<Route> = layers.node("", "route").is_some().then(|| section(&layers, &mut cx));
     let held = route.is_some() || layers.node("", "socket").is_some();
     let socket: Option<Socket> = held.then(|| section(&layers, &mut cx));
-    let Header { description, priority, after, requires, wants, wanted_by } = header;
+    let Header { description, priority, after, before, requires, wants, binds_to, part_of, conflicts, wanted_by } =
+        header;
     let source = sources.path(plan.source).to_owned();
     drop(scope);
-    let unit = Unit { name, source, description, priority, after, requires, wants, wanted_by, service, socket, route };
+    let unit = Unit {
+        name,
+        source,
+        description,
+        priority,
+        after,
+        before,
+        requires,
+        wants,
+        binds_to,
+        part_of,
+        conflicts,
+        wanted_by,
+        service,
+        socket,
+        route,
+    };
     Draft { unit, layers, sound: true }
 }
 

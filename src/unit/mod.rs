@@ -6,16 +6,19 @@ mod command;
 mod diagnostic;
 pub(crate) mod directory;
 mod duration;
+mod exit_status;
 mod header;
 pub(crate) mod layers;
 pub(crate) mod load;
 mod name;
 mod nearest;
+mod notify_access;
 mod puma;
 pub(crate) mod report;
 pub(crate) mod route;
 pub(crate) mod section;
 mod service;
+mod signal;
 mod socket;
 pub(crate) mod source;
 mod specifier;
@@ -25,11 +28,14 @@ pub(crate) mod value;
 mod words;
 
 pub use diagnostic::{Diagnostic, Level};
+pub use exit_status::ExitStatus;
 pub use header::Header;
 pub use name::{BadName, Name};
+pub use notify_access::NotifyAccess;
 pub use route::Route;
 pub use section::{KeyDoc, SectionDoc};
-pub use service::{Restart, Service, ServiceType};
+pub use service::{KillMode, Restart, Service, ServiceType};
+pub use signal::Signal;
 pub use socket::{Listen, Pass, Socket};
 pub use template::SECTIONS;
 pub use words::{quote, split_words};
@@ -54,10 +60,18 @@ pub struct Unit {
     pub priority: Priority,
     /// Start after these, stop before them (systemd.unit(5), After=).
     pub after: Vec<Name>,
+    /// Start before these, stop after them (Before=).
+    pub before: Vec<Name>,
     /// Start these too; if one fails, this unit is not started (Requires=).
     pub requires: Vec<Name>,
     /// Start these too, whatever becomes of them (Wants=).
     pub wants: Vec<Name>,
+    /// As `requires`, and stopped when one of them ends (BindsTo=).
+    pub binds_to: Vec<Name>,
+    /// Stopped and restarted with these (PartOf=).
+    pub part_of: Vec<Name>,
+    /// Never up together with these (Conflicts=).
+    pub conflicts: Vec<Name>,
     /// The lifecycle targets that start this unit.
     pub wanted_by: Vec<Target>,
     /// The process.
@@ -83,4 +97,12 @@ pub enum Priority {
 pub enum Target {
     /// Started when tenantd starts.
     Boot,
+    /// Started when every unit of `Boot` is up or has failed.
+    Ready,
+    /// Started when the last tenant has stopped.
+    Idle,
+    /// Started when the first tenant comes after `Idle`.
+    Resume,
+    /// Started at the end, when all but the high units are down.
+    Shutdown,
 }

@@ -5,15 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::command::{command, commands};
+use super::exit_status::ExitStatus;
 use super::layers::Node;
+use super::notify_access::NotifyAccess;
 use super::section::section;
+use super::signal::Signal;
 use super::value::{Cx, Value, check_variable, positive};
 
 section! {
     /// How to run and stop a unit's process.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Service in "service" (fields) {
-        /// When it counts as started: `exec` (default), `notify` or `oneshot`.
+        /// When it counts as started: `exec` (default), `notify`, `notify-reload` or `oneshot`.
         kind in "type": ServiceType = ServiceType::Exec;
         /// The main command: an array of words, or a string split as a shell splits words, without a shell. The first word is
         /// an absolute path, or a name looked up in the service's `PATH`.
@@ -21,6 +24,17 @@ section! {
         /// Run one after the other before `exec_start`; the first that fails ends the start. One string is one command; in an
         /// array each item is a command, a string or an array of words.
         exec_start_pre: Vec<Vec<String>> as commands = Vec::new();
+        /// Run one after the other once the service is started, before what comes after it is; the first that fails ends it.
+        exec_start_post: Vec<Vec<String>> as commands = Vec::new();
+        /// Run one after the other by `tenantd reload UNIT`, with `MAINPID`; a failure leaves the service as it was.
+        exec_reload: Vec<Vec<String>> as commands = Vec::new();
+        /// Run one after the other to stop a started service, with `MAINPID`; what then still runs gets `kill_signal`.
+        exec_stop: Vec<Vec<String>> as commands = Vec::new();
+        /// Run one after the other when the service is down, also after a failed start, with `SERVICE_RESULT`, `EXIT_CODE`
+        /// and `EXIT_STATUS`.
+        exec_stop_post: Vec<Vec<String>> as commands = Vec::new();
+        /// Its end is the container's end, with its exit code (128+n after signal n); default false.
+        essential: bool = false;
         /// Working directory, an absolute path; default `/`.
         working_directory: Option<PathBuf> = None;
         /// User to run as: a name, or a number (`1000`, or `1000:1000` with the group). Default: tenantd's own.
@@ -29,7 +43,8 @@ section! {
         environment: BTreeMap<String, String> = BTreeMap::new();
         /// Names of variables passed on from tenantd's own environment.
         pass_environment: Vec<String> as variables = Vec::new();
-        /// Whether it is started again when it ends by itself: `no` (default), `always` or `on-failure`.
+        /// Whether it is started again when it ends by itself: `no` (default), `always`, `on-success`, `on-failure`,
+        /// `on-abnormal` (signal, timeout, watchdog) or `on-watchdog`.
         restart: Restart = Restart::No;
         /// First delay before a restart; default 100 ms.
         restart_sec: Duration = Duration::from_millis(100);
@@ -37,6 +52,25 @@ section! {
         restart_max_delay_sec: Duration = Duration::from_secs(30).max(restart_sec);
         /// Steps from the first to the longest delay; default 8.
         restart_steps: u32 as positive = 8;
+        /// So many starts after a failure within `start_limit_interval` are allowed; the next one waits, each time longer, up to
+        /// `restart_max_delay_sec`. Default 5.
+        start_limit_burst: u32 as positive = 5;
+        /// See `start_limit_burst`; default 10 s.
+        start_limit_interval: Duration = Duration::from_secs(10);
+        /// Exit codes and signals that count as success too: `[75, "SIGUSR1"]`.
+        success_exit_status: Vec<ExitStatus> = Vec::new();
+        /// Exit codes and signals after which it is not restarted.
+        restart_prevent_exit_status: Vec<ExitStatus> = Vec::new();
+        /// Whose words on `NOTIFY_SOCKET` count: `main` (default), `exec` (commands too), `all` (every process of the unit) or
+        /// `none`.
+        notify_access: NotifyAccess = NotifyAccess::Main;
+        /// It is stopped (SIGABRT) and failed when it does not say WATCHDOG=1 for so long; default "infinity", never.
+        watchdog: Option<Duration> = None;
+        /// First signal of a stop; default SIGTERM. SIGCONT follows.
+        kill_signal: Signal = Signal::TERM;
+        /// Whom a stop signals: `group` (default) all processes of the unit, `mixed` the main one first and all at the end,
+        /// `process` the main one alone.
+        kill_mode: KillMode = KillMode::Group;
         /// Longest start, pre-commands included; default 90 s, `None` ("infinity") is no limit (the default for oneshot).
         timeout_start: Option<Duration> = (kind != ServiceType::Oneshot).then_some(Duration::from_secs(90));
         /// From SIGTERM to SIGKILL; default 5 s.
@@ -56,8 +90,17 @@ pub enum ServiceType {
     Exec,
     /// Started when it says READY=1 on `NOTIFY_SOCKET` (sd_notify(3)), or answers a request without having said it.
     Notify,
+    /// As `notify`, and reloaded by SIGHUP: it says RELOADING=1, then READY=1.
+    NotifyReload,
     /// Started when it has exited with success.
     Oneshot,
+}
+
+impl ServiceType {
+    /// Ready when it says READY=1.
+    pub fn notifies(self) -> bool {
+        matches!(self, Self::Notify | Self::NotifyReload)
+    }
 }
 
 /// `[service] restart`.
@@ -68,19 +111,49 @@ pub enum Restart {
     No,
     /// Whatever the result.
     Always,
+    /// After success alone.
+    OnSuccess,
     /// After anything but success.
     OnFailure,
+    /// After a signal, a timeout or a missed watchdog.
+    OnAbnormal,
+    /// After a missed watchdog alone.
+    OnWatchdog,
+}
+
+/// `[service] kill_mode` (systemd.kill(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KillMode {
+    /// Every process of the unit gets `kill_signal`, and SIGKILL what does not end in time. systemd's `control-group`.
+    #[default]
+    Group,
+    /// The main process gets `kill_signal`; what is left when it has ended gets SIGKILL.
+    Mixed,
+    /// The main process alone; what it leaves behind runs on.
+    Process,
 }
 
 impl Value for ServiceType {
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
-        cx.one_of(node, &[("exec", Self::Exec), ("notify", Self::Notify), ("oneshot", Self::Oneshot)])
+        let words = [("exec", Self::Exec), ("notify", Self::Notify), ("notify-reload", Self::NotifyReload)];
+        cx.one_of(node, &[&words[..], &[("oneshot", Self::Oneshot)]].concat())
     }
 }
 
 impl Value for Restart {
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
-        cx.one_of(node, &[("no", Self::No), ("always", Self::Always), ("on-failure", Self::OnFailure)])
+        let words = [("no", Self::No), ("always", Self::Always), ("on-success", Self::OnSuccess)];
+        let more =
+            [("on-failure", Self::OnFailure), ("on-abnormal", Self::OnAbnormal), ("on-watchdog", Self::OnWatchdog)];
+        cx.one_of(node, &[words, more].concat())
+    }
+}
+
+impl Value for KillMode {
+    fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
+        // systemd's word for the group is understood too.
+        let words = [("group", Self::Group), ("mixed", Self::Mixed), ("process", Self::Process)];
+        if node.value.as_str() == Some("control-group") { Some(Self::Group) } else { cx.one_of(node, &words) }
     }
 }
 

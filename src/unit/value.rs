@@ -187,6 +187,7 @@ where
 pub(crate) trait Optional {}
 impl Optional for String {}
 impl Optional for PathBuf {}
+impl Optional for usize {}
 
 impl<T: Value> Value for Vec<T> {
     /// Every item is read, so that every mistake is told.

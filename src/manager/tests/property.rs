@@ -8,8 +8,8 @@ use proptest::sample::Index;
 
 use super::{high, plain, tenant};
 use crate::config;
-use crate::manager::{Action, Event, Exit, JobId, JobKind, Manager, Step};
-use crate::unit::{Pass, Restart, ServiceType, Unit, UnitId};
+use crate::manager::{Action, Event, Exit, JobId, JobKind, Manager, Notice, Step, Whom};
+use crate::unit::{Pass, Restart, ServiceType, Signal, Unit, UnitId};
 
 const BUDGET: Duration = Duration::from_secs(8);
 
@@ -116,8 +116,13 @@ struct Door {
 
 impl World {
     fn new(units: Vec<Unit>, boots: usize, whims: Vec<u8>) -> Self {
-        let manager =
-            Manager::new(units, config::Pool { boots }, config::Shutdown { budget: BUDGET }, 1, Instant::now());
+        let manager = Manager::new(
+            units,
+            config::Pool { boots, running: None },
+            config::Shutdown { budget: BUDGET },
+            1,
+            Instant::now(),
+        );
         Self {
             manager,
             now: Instant::now(),
@@ -154,18 +159,20 @@ impl World {
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Spawn(id, step) => self.spawn(id, step),
-            Action::Terminate(id, pid) => {
-                assert_eq!(self.processes.get(&pid).map(|&(unit, _)| unit), Some(id), "SIGTERM to a stranger");
-                if !self.whim(pid).is_multiple_of(3) {
-                    self.dying.push((pid, Exit::Signal(libc::SIGTERM, false)));
+            Action::Kill(id, whom, signal) => {
+                let hit: Vec<u32> = match whom {
+                    Whom::Process(pid) => vec![pid],
+                    Whom::All => self.processes.iter().filter(|(_, (of, _))| *of == id).map(|(&pid, _)| pid).collect(),
+                };
+                for pid in hit {
+                    assert_eq!(self.processes.get(&pid).map(|&(unit, _)| unit), Some(id), "a signal to a stranger");
+                    let deaf = if signal == Signal::KILL { 16 } else { 3 };
+                    if !self.whim(pid).is_multiple_of(deaf) {
+                        self.dying.push((pid, Exit::Signal(signal.number(), false)));
+                    }
                 }
             }
-            Action::Kill(id, pid) => {
-                assert_eq!(self.processes.get(&pid).map(|&(unit, _)| unit), Some(id), "SIGKILL to a stranger");
-                if !self.whim(pid).is_multiple_of(16) {
-                    self.dying.push((pid, Exit::Signal(libc::SIGKILL, false)));
-                }
-            }
+            Action::MakeRoom(_) => {}
             Action::Watch(id) => {
                 assert_eq!(self.alive(id), 0, "watched while a process lives");
                 assert!(self.signalled.is_none() && !self.door(id).watched, "watched in vain");
@@ -249,7 +256,7 @@ impl World {
 
     fn exit(&mut self, pid: u32, exit: Exit) {
         if self.processes.remove(&pid).is_some() {
-            self.event(Event::Exited(pid, exit));
+            self.event(Event::Exited { pid: pid, exit: exit, rest: false });
         }
     }
 
@@ -287,8 +294,8 @@ impl World {
             Act::Idle(index) => self.event(Event::Idled(self.any(index))),
             Act::Drain(index) => self.event(Event::Drained(self.any(index))),
             Act::Reach(index) => self.event(Event::Reached(self.any(index))),
-            Act::Ready(index) => self.event(Event::NotifiedReady(self.any(index))),
-            Act::Stopping(index) => self.event(Event::NotifiedStopping(self.any(index))),
+            Act::Ready(index) => self.event(Event::Notified(self.any(index), Notice::Ready)),
+            Act::Stopping(index) => self.event(Event::Notified(self.any(index), Notice::Stopping)),
             Act::Execute(index) => {
                 if let Some((pid, id, _)) = self.process(index) {
                     self.event(Event::Executed(id, pid));
@@ -301,7 +308,7 @@ impl World {
                     self.exit(pid, if lucky { Exit::Code(0) } else { exit });
                 }
             }
-            Act::Stray(pid) => self.event(Event::Exited(pid, Exit::Code(0))),
+            Act::Stray(pid) => self.event(Event::Exited { pid: pid, exit: Exit::Code(0), rest: false }),
             Act::Signal => {
                 self.signalled = self.signalled.or(Some(self.now));
                 self.event(Event::Signalled);

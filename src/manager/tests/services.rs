@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{World, high, plain};
-use crate::manager::{ActiveState, Event, Outcome};
+use crate::manager::{ActiveState, Event, Notice, Outcome};
 use crate::unit::{Restart, ServiceType, Target};
 
 const NONE: [&str; 0] = [];
@@ -137,7 +137,7 @@ fn high_units_and_what_boot_wants_start_at_boot() {
 #[test]
 fn status_text_belongs_to_one_run() {
     let mut w = World::booted([plain("a")]);
-    let status = Event::NotifiedStatus(w.id("a"), "busy".into());
+    let status = Event::Notified(w.id("a"), Notice::Status("busy".into()));
     w.event(status.clone());
     assert_eq!(w.status("a").text, "", "nobody is there to say it");
     w.up("a");
@@ -153,7 +153,7 @@ fn status_text_belongs_to_one_run() {
 fn stopping_said_by_itself_is_sigterm_and_restart_applies() {
     let mut w = World::booted([plain("a").restart(Restart::Always)]);
     w.up("a");
-    let stopping = Event::NotifiedStopping(w.id("a"));
+    let stopping = Event::Notified(w.id("a"), Notice::Stopping);
     assert_eq!(w.event(stopping), ["a terminate"]);
     w.exit("a", 0);
     assert_eq!(w.sub("a"), "auto-restart");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{World, high, plain, tenant};
-use crate::manager::{ActiveState, Event, Outcome};
+use crate::manager::{ActiveState, Event, Notice, Outcome};
 use crate::unit::{Restart, ServiceType};
 
 const NONE: [&str; 0] = [];
@@ -317,7 +317,7 @@ fn t26_ready_counts_even_when_the_exit_follows_in_the_same_batch() {
 fn stopping_said_by_the_process_drains_it_and_the_next_request_starts_it() {
     let mut w = World::booted([tenant("a")]);
     w.up("a");
-    let stopping = Event::NotifiedStopping(w.id("a"));
+    let stopping = Event::Notified(w.id("a"), Notice::Stopping);
     assert_eq!(w.event(stopping), ["a hold"]);
     assert_eq!(w.exit("a", 0), ["a gone", "a watch"]);
     assert_eq!(w.sub("a"), "dead");
@@ -333,7 +333,7 @@ fn stale_pids_are_ignored() {
     w.wanted("a");
     let id = w.id("a");
     assert_eq!(w.event(Event::Executed(id, old)), NONE);
-    assert_eq!(w.event(Event::Exited(old, crate::manager::Exit::Code(1))), NONE);
+    assert_eq!(w.event(Event::Exited { pid: old, exit: crate::manager::Exit::Code(1), rest: false }), NONE);
     assert_eq!(w.sub("a"), "start");
     assert_eq!((w.manager.owner(old), w.manager.owner(w.pid("a"))), (None, Some(id)));
 }

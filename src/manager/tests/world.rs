@@ -1,32 +1,18 @@
 //! The world of the stories: a manager, a clock that is only moved by hand, and processes that are numbers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::config;
-use crate::manager::{Action, Event, Exit, JobId, JobKind, Line, Manager, Status, Step};
-use crate::unit::{Listen, Name, Pass, Priority, Restart, Route, Service, ServiceType, Socket, Target, Unit, UnitId};
+use crate::manager::{Action, Event, Exit, JobId, JobKind, Line, Manager, Notice, Status, Step};
+use crate::unit::{
+    Listen, Name, Pass, Priority, Restart, Route, Service, ServiceType, Signal, Socket, Target, Unit, UnitId,
+};
 
 /// A service with the defaults of the design.
 pub(in crate::manager) fn service() -> Service {
-    Service {
-        kind: ServiceType::Exec,
-        exec_start: vec!["/bin/app".into()],
-        exec_start_pre: Vec::new(),
-        working_directory: None,
-        user: None,
-        environment: BTreeMap::new(),
-        pass_environment: Vec::new(),
-        restart: Restart::No,
-        restart_sec: Duration::from_millis(100),
-        restart_max_delay_sec: Duration::from_secs(30),
-        restart_steps: 8,
-        timeout_start: Some(Duration::from_secs(90)),
-        timeout_stop: Duration::from_secs(6),
-        idle_stop: None,
-        remain_after_exit: false,
-    }
+    Service { exec_start: vec!["/bin/app".into()], timeout_stop: Duration::from_secs(6), ..Service::default() }
 }
 
 /// An exec service that nothing starts.
@@ -37,8 +23,12 @@ pub(in crate::manager) fn plain(name: &str) -> Unit {
         description: String::new(),
         priority: Priority::Normal,
         after: Vec::new(),
+        before: Vec::new(),
         requires: Vec::new(),
         wants: Vec::new(),
+        binds_to: Vec::new(),
+        part_of: Vec::new(),
+        conflicts: Vec::new(),
         wanted_by: Vec::new(),
         service: service(),
         socket: None,
@@ -120,7 +110,8 @@ impl World {
     }
 
     pub fn new(units: impl IntoIterator<Item = Unit>) -> Self {
-        let (pool, shutdown) = (config::Pool { boots: 2 }, config::Shutdown { budget: Duration::from_secs(8) });
+        let (pool, shutdown) =
+            (config::Pool { boots: 2, running: None }, config::Shutdown { budget: Duration::from_secs(8) });
         let manager = Manager::new(units.into_iter().collect(), pool, shutdown, 1, Instant::now());
         Self { manager, now: Instant::now(), broken: Vec::new(), pids: HashMap::new(), next: 100, log: Vec::new() }
     }
@@ -166,13 +157,13 @@ impl World {
         self.event(Event::Executed(self.id(name), self.pid(name)))
     }
     pub fn ready(&mut self, name: &str) -> Vec<String> {
-        self.event(Event::NotifiedReady(self.id(name)))
+        self.event(Event::Notified(self.id(name), Notice::Ready))
     }
     pub fn exit(&mut self, name: &str, code: u8) -> Vec<String> {
-        self.event(Event::Exited(self.pid(name), Exit::Code(code)))
+        self.event(Event::Exited { pid: self.pid(name), exit: Exit::Code(code), rest: false })
     }
     pub fn die(&mut self, name: &str, signal: i32) -> Vec<String> {
-        self.event(Event::Exited(self.pid(name), Exit::Signal(signal, false)))
+        self.event(Event::Exited { pid: self.pid(name), exit: Exit::Signal(signal, false), rest: false })
     }
     pub fn start(&mut self, job: u64, name: &str) -> Vec<String> {
         self.event(Event::Asked(JobId(job), self.id(name), JobKind::Start))
@@ -265,8 +256,10 @@ impl World {
         let (id, word) = match action {
             Action::Spawn(id, Step::StartPre(n)) => (id, format!("spawn pre {n}")),
             Action::Spawn(id, Step::Start) => (id, "spawn".into()),
-            Action::Terminate(id, _) => (id, "terminate".into()),
-            Action::Kill(id, _) => (id, "kill".into()),
+            Action::Spawn(id, step) => (id, format!("spawn {step:?}")),
+            Action::Kill(id, _, Signal::KILL) => (id, "kill".into()),
+            Action::Kill(id, ..) => (id, "terminate".into()),
+            Action::MakeRoom(wanted) => return format!("make room {wanted}"),
             Action::Watch(id) => (id, "watch".into()),
             Action::Unwatch(id) => (id, "unwatch".into()),
             Action::Open(id) => (id, "open".into()),
