@@ -42,4 +42,5 @@ mod origin_itself;
 mod process;
 mod rails;
 mod reap;
+mod scenarios;
 mod soak;
