@@ -73,11 +73,7 @@ fn there(dir: &Path, sources: &mut Sources, report: &mut Report) -> Result<(), V
 
 /// Reads `tenantd.toml` alone: whoever asks the running daemon needs no unit, and can ask while one is broken. The
 /// runtime directory is the one in which `socket` exists, unless the file names one.
-pub fn load_daemon(
-    dir: &Path,
-    own: &dyn Fn(&str) -> Option<String>,
-    socket: &str,
-) -> Result<Config, Vec<Diagnostic>> {
+pub fn load_daemon(dir: &Path, own: &dyn Fn(&str) -> Option<String>, socket: &str) -> Result<Config, Vec<Diagnostic>> {
     let (mut sources, mut report) = (Sources::default(), Report::default());
     there(dir, &mut sources, &mut report)?;
     let daemon = open(dir, &mut sources, &mut report);
@@ -144,7 +140,9 @@ fn writable_place(places: &[PathBuf], lowered: &mut Vec<String>) -> Option<PathB
     let usual = places.first().filter(|usual| *usual != chosen);
     lowered.extend(usual.map(|usual| {
         let (chosen, usual) = (chosen.display(), usual.display());
-        format!("sockets are in {chosen}: {usual} cannot be written; give it with --tmpfs /run, or set runtime_directory")
+        format!(
+            "sockets are in {chosen}: {usual} cannot be written; give it with --tmpfs /run, or set runtime_directory"
+        )
     }));
     Some(chosen.clone())
 }
@@ -162,5 +160,48 @@ fn is_writable(directory: &Path) -> bool {
     match metadata(directory) {
         Ok(found) => found.is_dir() && ours(),
         Err(_) => is_writable(parent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{Permissions, create_dir, set_permissions, write};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn sockets_go_where_we_can_write_and_nobody_has_laid_a_trap() {
+        let dir = tempfile::tempdir().unwrap();
+        let below = |name: &str| dir.path().join(name);
+        write(below("file"), "").unwrap();
+        create_dir(below("shared")).unwrap();
+        set_permissions(below("shared"), Permissions::from_mode(0o1777)).unwrap();
+        symlink(dir.path(), below("shared/link")).unwrap();
+        create_dir(below("shared/ours")).unwrap();
+        for (place, writable) in [
+            ("tenantd", true),
+            ("deep/er/tenantd", true),
+            ("shared/tenantd", true),
+            ("shared/ours", true),
+            ("shared/link", false),
+            ("file", false),
+            ("file/tenantd", false),
+        ] {
+            assert_eq!(is_writable(&below(place)), writable, "{place}");
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_not_the_usual_one_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (usual, other) = (dir.path().join("file/tenantd"), dir.path().join("tenantd"));
+        write(dir.path().join("file"), "").unwrap();
+        let mut lowered = Vec::new();
+        assert_eq!(writable_place(&[usual.clone()], &mut lowered), None);
+        assert_eq!(writable_place(&[other.clone(), usual.clone()], &mut lowered), Some(other.clone()));
+        assert!(lowered.is_empty());
+        assert_eq!(writable_place(&[usual, other.clone()], &mut lowered), Some(other));
+        assert!(lowered[0].contains("/file/tenantd cannot be written"), "{lowered:?}");
     }
 }

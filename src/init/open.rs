@@ -27,7 +27,7 @@ impl Init {
         inherited.notes.extend(lowered);
         let poller = Poller::new().map_err(fatal("make an epoll instance"))?;
         let registry = registry(&poller)?;
-        let mut journal = Journal::start(output, config.log).map_err(fatal("start the log writer"))?;
+        let mut journal = Journal::start(output, config.log).map_err(Fatal::thread)?;
         journal.take_log();
         journal.take_panics();
         warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));

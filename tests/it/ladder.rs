@@ -137,8 +137,15 @@ const NEWER: &[libc::c_long] = &[
 fn t75_seccomp() {
     let lowered = "services may see our parent's descriptors";
     climb(|setup| setup.refuse(&[NEWER, &[libc::SYS_clone3]].concat(), libc::ENOSYS), &[lowered]);
-    // Threads need clone3, or its absence: glibc takes no other way after EPERM.
     climb(|setup| setup.refuse(NEWER, libc::EPERM), &[lowered]);
+}
+
+#[test]
+fn t75_without_threads_it_says_why() {
+    // After EPERM for clone3 glibc takes no other way: Puma would not run either.
+    let mut init = Init::new().refuse(&[libc::SYS_clone3], libc::EPERM).launch(free_address());
+    assert_eq!(init.wait().code(), Some(71), "{}", init.log().tail(20));
+    init.wait_log(&["cannot start the log writer", "a seccomp filter refuses threads", "use Docker"]);
 }
 
 #[test]
