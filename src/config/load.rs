@@ -198,7 +198,7 @@ mod tests {
         let (usual, other) = (dir.path().join("file/tenantd"), dir.path().join("tenantd"));
         write(dir.path().join("file"), "").unwrap();
         let mut lowered = Vec::new();
-        assert_eq!(writable_place(&[usual.clone()], &mut lowered), None);
+        assert_eq!(writable_place(std::slice::from_ref(&usual), &mut lowered), None);
         assert_eq!(writable_place(&[other.clone(), usual.clone()], &mut lowered), Some(other.clone()));
         assert!(lowered.is_empty());
         assert_eq!(writable_place(&[usual, other.clone()], &mut lowered), Some(other));

@@ -116,6 +116,14 @@ fn docker_kill_stops_it_by_every_signal_that_asks_for_that() {
 }
 
 #[test]
+fn t20_docker_stop_need_not_kill_for_a_tenant_that_ignores_sigterm() {
+    let container = Engine::shared().run(&["--env=TENANTD_CONFIG=/etc/stubborn"], &[]);
+    container.get("/boston").expect(200);
+    // 137 after its ten seconds.
+    assert_eq!(container.stop(), 0);
+}
+
+#[test]
 fn a_container_that_is_killed_and_started_again_serves() {
     let container = Engine::shared().run(&[], &[]);
     container.get("/boston").expect(200);

@@ -111,10 +111,14 @@ impl Engine {
     fn import(&self) {
         let (root, programs) = (self.directory.join("root"), static_programs());
         let make = |name: &str| fs::create_dir_all(root.join(name)).expect("a directory of the image");
-        ["bin", "etc/tenantd/units", "etc/broken/units", "etc/other/units"].into_iter().for_each(make);
+        let units = |name: &&str| make(&format!("etc/{name}/units"));
+        ["tenantd", "broken", "other", "stubborn"].iter().for_each(units);
+        make("bin");
         fs::copy(programs.join("tenantd"), root.join("bin/tenantd")).expect("the static tenantd");
         fs::copy(programs.join("examples/origin"), root.join("bin/origin")).expect("the static origin");
+        let stubborn = TENANT.replace("TENANT =", "IGNORE_TERM = \"1\", TENANT =");
         let files = [
+            ("etc/stubborn/units/web@.toml", stubborn.as_str()),
             ("etc/tenantd/units/web@.toml", TENANT),
             ("etc/broken/tenantd.toml", "nonsense = 1\n"),
             ("etc/other/tenantd.toml", "runtime_directory = \"/run/other\"\n[http]\nlisten = \"0.0.0.0:3001\"\n"),
