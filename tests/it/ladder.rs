@@ -46,6 +46,15 @@ const READ_ONLY: &str = "mount --bind /tmp /tmp; mount --bind \"$0\" \"$0\"; mou
     for place in /run /tmp /; do mount -o remount,bind,ro $place; done";
 
 #[test]
+fn t52_time_namespace() {
+    let ago = ["unshare", "--time", "--monotonic", "5000000", "--boottime", "5000000", "--"];
+    climb(|setup| setup.wrapper(&ago), &[]);
+    let init = Init::new().wrapper(&ago).web(&web(&["boston"]).service("idle_stop = \"200ms\"")).start();
+    init.get("/boston").expect(200);
+    init.wait_active("web@boston", "inactive");
+}
+
+#[test]
 fn t70_no_proc() {
     climb(|setup| shell(setup, "mount -t tmpfs none /proc"), &[]);
 }
