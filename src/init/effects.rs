@@ -100,14 +100,14 @@ impl Init {
     }
 
     fn signal(&mut self, unit: UnitId, whom: Whom, signal: unit::Signal) {
-        let all = self.manager.status(unit).and_then(|status| status.pid);
-        let pid = match whom {
-            Whom::Process(pid) => Some(pid),
-            Whom::All => all,
-        };
-        let signal = Signal::from_named_raw(signal.number());
-        if let (Some(pid), Some(signal)) = (pid, signal) {
-            self.kill(unit, pid, signal);
+        let Some(signal) = Signal::from_named_raw(signal.number()) else { return };
+        match whom {
+            Whom::Process(pid) => self.kill(unit, pid, signal),
+            Whom::Own | Whom::All => {
+                for pid in self.manager.pids(unit).collect::<Vec<_>>() {
+                    self.kill(unit, pid, signal);
+                }
+            }
         }
     }
 

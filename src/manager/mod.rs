@@ -4,6 +4,7 @@
 //! wait in `order`; all ends in `shutdown`. Every change of a state passes `Manager::step`.
 
 mod door;
+mod ending;
 mod event;
 mod exit_status;
 mod graph;
@@ -11,9 +12,12 @@ mod job;
 mod lines;
 mod order;
 mod outcome;
+mod procs;
 mod restart;
+mod running;
 mod service;
 mod shutdown;
+mod starting;
 mod state;
 mod words;
 
@@ -31,7 +35,7 @@ use std::time::Instant;
 use slotmap::SlotMap;
 
 use crate::config;
-use crate::unit::{Name, Priority, Signal, Target, Unit, UnitId};
+use crate::unit::{Name, Priority, Target, Unit, UnitId};
 use door::Doorman;
 use graph::Graph;
 use job::Job;
@@ -129,6 +133,11 @@ impl Manager {
         self.owners.get(&pid).copied()
     }
 
+    /// The main process and the command at hand of a unit.
+    pub fn pids(&self, id: UnitId) -> impl Iterator<Item = u32> {
+        self.units.get(id).map(|entry| entry.service.state.procs()).unwrap_or_default().pids()
+    }
+
     /// The next effect, in order. It is performed before the next is taken; what it causes may be dispatched at once.
     pub fn action(&mut self) -> Option<Action> {
         self.actions.pop_front()
@@ -158,13 +167,14 @@ impl Manager {
             Event::Executed(id, pid) if self.owner(pid) == Some(id) => self.step(id, Input::Executed),
             Event::Reached(id) => self.step(id, Input::Reached),
             Event::Notified(id, notice) => self.notified(id, notice),
-            Event::Exited { pid, exit, .. } => {
+            Event::Exited { pid, exit, rest } => {
                 if let Some(id) = self.owner(pid) {
-                    self.step(id, Input::Exited(exit));
+                    self.step(id, Input::Exited(pid, exit, rest));
                 }
             }
+            Event::Emptied(id) => self.step(id, Input::Emptied),
             Event::Signalled => self.signalled(),
-            Event::Emptied(_) | Event::Idlest(_) => {}
+            Event::Idlest(_) => {}
             // A pid that is no longer the unit's.
             Event::Executed(..) => {}
         }
@@ -200,6 +210,7 @@ impl Manager {
             text: entry.text.clone(),
             starts: entry.service.starts,
             failures: entry.service.failures(self.now),
+            limited: entry.service.limit.hit(),
             retry: entry.service.state.hold().map(|hold| hold.until),
             since: entry.since,
             boot: entry.service.boot,
@@ -223,7 +234,7 @@ impl Manager {
     }
 
     fn idled(&mut self, id: UnitId) {
-        if self.units.get(id).is_some_and(|entry| matches!(entry.service.state, State::Running { .. })) {
+        if self.units.get(id).is_some_and(|entry| matches!(entry.service.state, State::Running(_))) {
             self.step(id, Input::Halt(Why::Idle));
         }
     }
@@ -231,9 +242,21 @@ impl Manager {
     fn notified(&mut self, id: UnitId, notice: Notice) {
         match notice {
             Notice::Ready => self.step(id, Input::Ready),
+            Notice::Reloading(said) => self.step(id, Input::Reloading(said)),
             Notice::Stopping => self.step(id, Input::Stopping),
             Notice::Status(text) => self.say_status(id, text),
-            _ => {}
+            Notice::MainPid(pid) if self.owner(pid).is_none() => self.step(id, Input::MainPid(pid)),
+            // A command of the unit, or another unit's process.
+            Notice::MainPid(_) => {}
+            Notice::Extend(time) => self.step(id, Input::Extend(time)),
+            Notice::Watchdog => self.step(id, Input::Watchdog),
+            Notice::Trigger => self.step(id, Input::Trigger),
+            Notice::WatchdogInterval(interval) => {
+                if let Some(entry) = self.units.get_mut(id) {
+                    entry.service.watchdog = Some(interval);
+                }
+                self.step(id, Input::Watchdog);
+            }
         }
     }
 
@@ -271,9 +294,7 @@ impl Manager {
             self.say(match effect {
                 Effect::Spawn(step) => Action::Spawn(id, step),
                 Effect::Probe => Action::Probe(id),
-                Effect::Terminate(_) => Action::Kill(id, Whom::All, Signal::TERM),
-                Effect::Kill(pid) if new.pid() == Some(pid) => Action::Kill(id, Whom::All, Signal::KILL),
-                Effect::Kill(pid) => Action::Kill(id, Whom::Process(pid), Signal::KILL),
+                Effect::Kill(whom, signal) => Action::Kill(id, whom, signal),
             });
         }
         if old != new {
@@ -290,10 +311,10 @@ impl Manager {
         if let Some(at) = new.deadline() {
             self.timers.insert((at, id));
         }
-        if let Some(pid) = old.pid().filter(|&pid| new.pid() != Some(pid)) {
+        for pid in old.procs().pids() {
             self.owners.remove(&pid);
         }
-        if let Some(pid) = new.pid() {
+        for pid in new.procs().pids() {
             self.owners.insert(pid, id);
         }
         let Some(entry) = self.units.get_mut(id) else { return };
