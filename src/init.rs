@@ -20,7 +20,7 @@ use crate::control::Server;
 use crate::journal::{Journal, Progress};
 use crate::manager::{Event, Manager, Notice};
 use crate::poller::{Poller, Readiness, Registry, Source};
-use crate::process::{self, Executed, Receiver};
+use crate::process::{self, Executed, Notification, Receiver};
 use crate::proxy::{Fact, Proxy};
 use crate::signals::Signals;
 use crate::unit::UnitId;
@@ -168,7 +168,12 @@ impl Init {
     /// What processes say of themselves.
     fn hear(&mut self) {
         for _ in 0..NOTIFY_BATCH {
-            let Some((pid, message)) = self.notify.next() else { return };
+            let Some(Notification { sender: pid, message, barrier }) = self.notify.next() else { return };
+            if barrier.is_some() {
+                // It closes when what came before is carried out.
+                self.settle();
+                continue;
+            }
             let owner = self.manager.owner(pid).or_else(|| self.manager.owner(process::ancestor_session(pid)?));
             let Some(unit) = owner else { continue };
             if let Some(status) = message.status {

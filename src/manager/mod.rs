@@ -8,6 +8,7 @@ mod ending;
 mod event;
 mod exit_status;
 mod graph;
+mod hook;
 mod job;
 mod lines;
 mod order;

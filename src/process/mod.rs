@@ -3,13 +3,15 @@
 
 mod child;
 pub mod environment;
+mod message;
 pub mod notify;
 pub mod reap;
 pub mod spawn;
 mod step;
 pub mod user;
 
-pub use notify::{Message, Receiver, ancestor_session};
+pub use message::{Message, Watchdog};
+pub use notify::{Notification, Receiver, ancestor_session};
 pub use reap::{kill_group, peek, release};
 pub use spawn::{Child, Executed, Plan, SpawnError, read_executed, spawn};
 pub use step::status_name;

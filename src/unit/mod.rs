@@ -28,10 +28,11 @@ pub(crate) mod value;
 mod words;
 
 pub use diagnostic::{Diagnostic, Level};
+pub use duration::parse_duration;
 pub use exit_status::ExitStatus;
 pub use header::Header;
 pub use name::{BadName, Name};
-pub use notify_access::NotifyAccess;
+pub use notify_access::{NotifyAccess, Sender};
 pub use route::Route;
 pub use section::{KeyDoc, SectionDoc};
 pub use service::{KillMode, Restart, Service, ServiceType};

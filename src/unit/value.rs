@@ -154,10 +154,9 @@ impl Value for Duration {
                 Ok(seconds) => bounded(Self::from_secs(seconds.into())),
                 Err(_) => Err("expected a positive number of seconds".into()),
             },
-            DeValue::String(_) => match &*cx.text(node)? {
-                "infinity" => Err("this cannot be \"infinity\"; write a duration such as \"90s\"".into()),
-                text => parse_duration(text),
-            },
+            DeValue::String(_) => parse_duration(&cx.text(node)?).and_then(|span| {
+                span.ok_or_else(|| "this cannot be \"infinity\"; write a duration such as \"90s\"".into())
+            }),
             _ => return cx.expected(node, "a duration such as \"90s\""),
         };
         cx.good(node.place, span)
@@ -167,7 +166,7 @@ impl Value for Duration {
 impl Value for Option<Duration> {
     /// A duration, or "infinity" for none.
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
-        if node.value.as_str() == Some("infinity") {
+        if node.value.as_str().is_some_and(|text| parse_duration(text) == Ok(None)) {
             return Some(None);
         }
         positive(node, cx).map(Some)

@@ -260,7 +260,7 @@ impl World {
 
     fn exit(&mut self, pid: u32, exit: Exit) {
         if self.processes.remove(&pid).is_some() {
-            self.event(Event::Exited { pid: pid, exit: exit, rest: false });
+            self.event(Event::Exited { pid, exit, rest: false });
         }
     }
 
@@ -312,7 +312,7 @@ impl World {
                     self.exit(pid, if lucky { Exit::Code(0) } else { exit });
                 }
             }
-            Act::Stray(pid) => self.event(Event::Exited { pid: pid, exit: Exit::Code(0), rest: false }),
+            Act::Stray(pid) => self.event(Event::Exited { pid, exit: Exit::Code(0), rest: false }),
             Act::Signal => {
                 self.signalled = self.signalled.or(Some(self.now));
                 self.event(Event::Signalled);
