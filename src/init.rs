@@ -3,6 +3,7 @@
 mod answers;
 mod effects;
 mod fatal;
+mod hear;
 mod open;
 
 pub use fatal::Fatal;
@@ -18,17 +19,15 @@ use slotmap::SecondaryMap;
 use crate::boot::{self, Inherited};
 use crate::control::Server;
 use crate::journal::{Journal, Progress};
-use crate::manager::{Event, Manager, Notice};
+use crate::manager::{Event, Manager};
 use crate::poller::{Poller, Readiness, Registry, Source};
-use crate::process::{self, Executed, Notification, Receiver};
+use crate::process::{self, Executed, Receiver};
 use crate::proxy::{Fact, Proxy};
 use crate::signals::Signals;
 use crate::unit::UnitId;
 
 /// Dead children looked at before the others have their turn: a flood of orphans must not hold up requests.
 const REAP_BATCH: usize = 256;
-/// Notify messages read before the others have their turn.
-const NOTIFY_BATCH: usize = 256;
 /// How long the last log lines may take.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
@@ -49,6 +48,8 @@ pub struct Init {
     _alone: OwnedFd,
     /// Pipes that tell whether execve succeeded, with pid and program.
     executed: SecondaryMap<UnitId, (u32, String, OwnedFd)>,
+    /// Units whose other processes spoke in vain, with the start in which that was said.
+    unheard: SecondaryMap<UnitId, u64>,
     /// Pipes that had more than a turn's worth.
     unread: Vec<Source>,
     /// What is ready and has not had its turn. It survives a panic, since an edge is said only once.
@@ -165,30 +166,6 @@ impl Init {
         }
     }
 
-    /// What processes say of themselves.
-    fn hear(&mut self) {
-        for _ in 0..NOTIFY_BATCH {
-            let Some(Notification { sender: pid, message, barrier }) = self.notify.next() else { return };
-            if barrier.is_some() {
-                // It closes when what came before is carried out.
-                self.settle();
-                continue;
-            }
-            let owner = self.manager.owner(pid).or_else(|| self.manager.owner(process::ancestor_session(pid)?));
-            let Some(unit) = owner else { continue };
-            if let Some(status) = message.status {
-                self.dispatch(Event::Notified(unit, Notice::Status(status)));
-            }
-            if message.ready {
-                self.dispatch(Event::Notified(unit, Notice::Ready));
-            }
-            if message.stopping {
-                self.dispatch(Event::Notified(unit, Notice::Stopping));
-            }
-        }
-        self.unread.push(Source::Notify);
-    }
-
     fn signalled(&mut self) {
         let set = self.signals.drain();
         if set.hangup {
@@ -216,6 +193,11 @@ impl Init {
             self.dispatch(Event::Exited { pid, exit, rest: false });
         }
         self.unread.push(Source::Signals);
+    }
+
+    /// The unit that a process belongs to.
+    fn owner(&self, pid: u32) -> Option<UnitId> {
+        self.manager.owner(pid).or_else(|| self.manager.owner(process::ancestor_session(pid)?))
     }
 
     /// The pipe of a start says something.

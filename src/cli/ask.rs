@@ -8,9 +8,9 @@ use crate::config;
 use crate::control::{self, Answer, Request, UnitStatus};
 
 /// systemctl(1): the unit is not active.
-const NOT_ACTIVE: u8 = 3;
+pub(super) const NOT_ACTIVE: u8 = 3;
 /// systemctl(1): there is no such unit.
-const NO_SUCH_UNIT: u8 = 4;
+pub(super) const NO_SUCH_UNIT: u8 = 4;
 
 /// All units.
 pub(super) fn list(directory: &Path, json: bool) -> ExitCode {
@@ -124,7 +124,7 @@ fn socket(directory: &Path) -> Result<PathBuf, ExitCode> {
     }
 }
 
-fn print_json(value: &impl serde::Serialize) -> ExitCode {
+pub(super) fn print_json(value: &impl serde::Serialize) -> ExitCode {
     match serde_json::to_string_pretty(value) {
         Ok(text) => {
             print(&format!("{text}\n"));

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// Verb, its arguments, one line, and what more there is to say.
-const VERBS: [(&str, &str, &str, &str); 8] = [
+pub(super) const VERBS: [(&str, &str, &str, &str); 10] = [
     (
         "run",
         "",
@@ -15,6 +15,18 @@ const VERBS: [(&str, &str, &str, &str); 8] = [
         "",
         "check the whole configuration",
         "Prints every mistake with file, line and column. Needs no privilege and touches nothing: fit for docker build.\nExit code 0 or 78.",
+    ),
+    (
+        "explain",
+        "[KEY]",
+        "what a key or a section of the configuration means",
+        "KEY is service, service.restart, restart …, or exit-codes; without one, all there is. Exit code 0, or 4 if nothing\nis called so.",
+    ),
+    (
+        "schema",
+        "[FILE]",
+        "JSON Schema of the configuration, for editors",
+        "FILE is tenantd.toml or unit; without one, both. Exit code 0.",
     ),
     ("list", "", "all units with their state", "Exit code 0."),
     (
@@ -43,12 +55,14 @@ const HEAD: &str = "\
 tenantd: a systemd-style init for containers that starts a tenant at its first request
 
 usage: tenantd [--config DIR] [--json] [VERB] [UNIT…]
+       tenantd CMD [ARG…]     a first word that is no verb: run CMD instead of the units, as tini would
+       tenantd -- CMD [ARG…]  the same, whatever its first word
 
 ";
 
 const OPTIONS: &str = "
   -c, --config DIR   configuration directory (else TENANTD_CONFIG, else /etc/tenantd)
-      --json         print JSON (check, list, status, start, stop, restart)
+      --json         print JSON (check, explain, list, status, start, stop, restart)
   -h, --help         this text; tenantd help VERB says more
   -V, --version      the version
 

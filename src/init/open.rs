@@ -53,6 +53,7 @@ impl Init {
             notify_path: runtime.notify_path,
             _alone: runtime.alone,
             executed: SecondaryMap::new(),
+            unheard: SecondaryMap::new(),
             unread: Vec::new(),
             ready: VecDeque::with_capacity(1024),
             listen,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::unit::{Name, Priority, Signal, UnitId};
+use crate::unit::{Name, NotifyAccess, Priority, Signal, UnitId};
 
 /// What happened (past tense).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,8 +110,10 @@ pub enum Notice {
     Watchdog,
     /// WATCHDOG=trigger.
     Trigger,
-    /// WATCHDOG_USEC=.
+    /// WATCHDOG_USEC=; zero turns the watchdog off.
     WatchdogInterval(Duration),
+    /// NOTIFYACCESS=.
+    Access(NotifyAccess),
 }
 
 /// Which command of a unit.

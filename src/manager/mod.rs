@@ -29,6 +29,7 @@ pub use event::{
     Action, ActiveState, Event, Exit, JobId, JobKind, JobResult, Line, Notice, Outcome, Overdue, Status, Step, Whom,
     Why,
 };
+pub use exit_status::name as exit_code_name;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
@@ -36,7 +37,7 @@ use std::time::Instant;
 use slotmap::SlotMap;
 
 use crate::config;
-use crate::unit::{Name, Priority, Target, Unit, UnitId};
+use crate::unit::{Name, NotifyAccess, Priority, Target, Unit, UnitId};
 use door::Doorman;
 use graph::Graph;
 use job::Job;
@@ -137,6 +138,17 @@ impl Manager {
     /// The main process and the command at hand of a unit.
     pub fn pids(&self, id: UnitId) -> impl Iterator<Item = u32> {
         self.units.get(id).map(|entry| entry.service.state.procs()).unwrap_or_default().pids()
+    }
+
+    /// The main process of a unit.
+    pub fn main(&self, id: UnitId) -> Option<u32> {
+        self.units.get(id).and_then(|entry| entry.service.state.procs().main.pid())
+    }
+
+    /// Whose words on the notify socket count in this run of the unit.
+    pub fn access(&self, id: UnitId) -> NotifyAccess {
+        let of = |entry: &Entry| entry.service.access.unwrap_or(entry.unit.service.notify_access);
+        self.units.get(id).map_or(NotifyAccess::None, of)
     }
 
     /// The next effect, in order. It is performed before the next is taken; what it causes may be dispatched at once.
@@ -252,6 +264,11 @@ impl Manager {
             Notice::Extend(time) => self.step(id, Input::Extend(time)),
             Notice::Watchdog => self.step(id, Input::Watchdog),
             Notice::Trigger => self.step(id, Input::Trigger),
+            Notice::Access(access) => {
+                if let Some(entry) = self.units.get_mut(id) {
+                    entry.service.access = Some(access);
+                }
+            }
             Notice::WatchdogInterval(interval) => {
                 if let Some(entry) = self.units.get_mut(id) {
                     entry.service.watchdog = Some(interval);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::event::{Exit, Outcome, Step, Whom, Why};
 use super::restart::{HEALTH, Jitter, StartLimit, later};
 use super::state::{Running, Starting, State};
-use crate::unit::{Pass, ServiceType, Signal, Unit};
+use crate::unit::{NotifyAccess, Pass, ServiceType, Signal, Unit};
 
 /// What the table hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +85,8 @@ pub(super) struct Service {
     pub starts: u64,
     /// What WATCHDOG_USEC= said in this run.
     pub watchdog: Option<Duration>,
+    /// What NOTIFYACCESS= said in this run.
+    pub access: Option<NotifyAccess>,
     /// Processes that are neither main nor command live.
     pub rest: bool,
     pub limit: StartLimit,
@@ -127,6 +129,7 @@ impl Service {
             boot: None,
             starts: 0,
             watchdog: None,
+            access: None,
             rest: false,
             limit: StartLimit::default(),
             jitter,

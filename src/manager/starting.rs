@@ -14,7 +14,8 @@ impl Service {
     pub(super) fn begin(&mut self, cx: Context) -> Next {
         self.starts += 1;
         self.limit.count(cx.now, &cx.unit.service);
-        (self.watchdog, self.last_exit, self.reloaded) = (None, None, Outcome::Success);
+        (self.watchdog, self.access) = (None, None);
+        (self.last_exit, self.reloaded) = (None, Outcome::Success);
         let deadline = cx.unit.service.timeout_start.map(|timeout| later(cx.now, timeout));
         let starting = Starting { stage: Start::Main, procs: Procs::default(), begun: cx.now, deadline };
         if cx.unit.service.exec_start_pre.is_empty() { starting.main() } else { starting.pre(0) }
@@ -58,7 +59,7 @@ impl Service {
 
     /// Running from now, with a full watchdog.
     pub(super) fn running(&self, main: u32, since: Instant, cx: Context) -> Running {
-        let watchdog = self.watchdog.or(cx.unit.service.watchdog);
+        let watchdog = self.watchdog.or(cx.unit.service.watchdog).filter(|interval| !interval.is_zero());
         Running { main, since, watchdog: watchdog.map(|interval| later(cx.now, interval)) }
     }
 

@@ -153,11 +153,6 @@ impl State {
         self.procs().pids().next()
     }
 
-    /// The main process.
-    pub(super) fn main(&self) -> Slot {
-        self.procs().main
-    }
-
     /// When `Elapsed` is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match *self {

@@ -3,6 +3,9 @@
 
 mod child;
 pub mod environment;
+pub mod foreground;
+mod inherited;
+mod leftovers;
 mod message;
 pub mod notify;
 pub mod reap;

@@ -1,5 +1,6 @@
 //! Whose messages of sd_notify(3) a unit believes: systemd's `NotifyAccess=` as a value. Never looks up a process.
 
+use super::kind::Kind;
 use super::layers::Node;
 use super::value::{Cx, Value};
 
@@ -53,6 +54,8 @@ impl NotifyAccess {
 }
 
 impl Value for NotifyAccess {
+    const KIND: Kind = Kind::Words(&["none", "main", "exec", "all"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         cx.one_of(node, &WORDS)
     }

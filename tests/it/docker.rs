@@ -116,6 +116,25 @@ fn docker_kill_stops_it_by_every_signal_that_asks_for_that() {
 }
 
 #[test]
+fn t95_a_command_of_docker_run_is_the_main_process_and_gives_the_code() {
+    let engine = Engine::shared();
+    thread::scope(|scope| {
+        for init in [&[][..], &["--init"]] {
+            let engine = &engine;
+            scope.spawn(move || {
+                let serves = engine.run(&[init, &["--env=PORT=3000"]].concat(), &["/bin/origin"]);
+                serves.get("/").expect(200);
+                assert_eq!(serves.stop(), 128 + 15, "{init:?}: it dies by SIGTERM, as Puma does");
+                let fails = engine.run(&[init, &["--env=CRASH_FILE=/bin/origin"]].concat(), &["/bin/origin"]);
+                assert_eq!(fails.wait(), 3, "{init:?}: {}", fails.log());
+                let missing = engine.run(init, &["/no/such/program"]);
+                assert_eq!(missing.wait(), 127, "{init:?}: {}", missing.log());
+            });
+        }
+    });
+}
+
+#[test]
 fn t20_docker_stop_need_not_kill_for_a_tenant_that_ignores_sigterm() {
     let container = Engine::shared().run(&["--env=TENANTD_CONFIG=/etc/stubborn"], &[]);
     container.get("/boston").expect(200);
