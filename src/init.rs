@@ -4,9 +4,11 @@ mod answers;
 mod effects;
 mod fatal;
 mod hear;
+mod logs;
 mod open;
 
 pub use fatal::Fatal;
+use logs::Readers;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -59,6 +61,7 @@ pub struct Init {
     now: Instant,
     stopping: bool,
     exit: Option<u8>,
+    readers: Readers,
 }
 
 impl Init {
@@ -68,6 +71,7 @@ impl Init {
         loop {
             if let Some(code) = self.exit {
                 self.journal.say(None, format_args!("exit {code}"));
+                self.feed();
                 self.journal.finish(Instant::now() + LAST_LINES);
                 return code;
             }
@@ -127,8 +131,10 @@ impl Init {
         self.settle();
         self.manager.elapse(self.now);
         self.proxy.elapse();
+        self.journal.elapse(self.now);
         self.settle();
         self.write_access();
+        self.feed();
     }
 
     fn is_ready(&self, wanted: Source) -> bool {
@@ -137,10 +143,11 @@ impl Init {
 
     /// Until the earliest deadline; not at all while somebody has more to do.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.unread.is_empty() || self.proxy.has_pending() {
+        if !self.unread.is_empty() || self.proxy.has_pending() || self.readers.are_behind() {
             return Some(Duration::ZERO);
         }
-        let deadline = self.manager.deadline().into_iter().chain(self.proxy.deadline()).min()?;
+        let deadlines = [self.manager.deadline(), self.proxy.deadline(), self.journal.deadline()];
+        let deadline = deadlines.into_iter().flatten().min()?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
 

@@ -86,7 +86,7 @@ fn one_job(directory: &Path, verb: &str, unit: &str, json: bool) -> Option<ExitC
 }
 
 /// Every answer that is not the one hoped for.
-fn unexpected(answer: Result<Answer, ExitCode>) -> ExitCode {
+pub(super) fn unexpected(answer: Result<Answer, ExitCode>) -> ExitCode {
     match answer {
         Ok(Answer::NoSuchUnit { unit }) => {
             eprintln!("tenantd: no unit {unit}; see tenantd list");
@@ -114,7 +114,7 @@ fn ask(directory: &Path, request: &Request) -> Result<Answer, ExitCode> {
 
 /// The control socket of the daemon that runs with this configuration. Only tenantd.toml is read: an operator can ask
 /// even while a unit file is broken.
-fn socket(directory: &Path) -> Result<PathBuf, ExitCode> {
+pub(super) fn socket(directory: &Path) -> Result<PathBuf, ExitCode> {
     match config::load_daemon(directory, &own, control::SOCKET) {
         Ok(config) => Ok(config.runtime_directory.join(control::SOCKET)),
         Err(mistakes) => {

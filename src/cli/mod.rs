@@ -6,8 +6,10 @@ mod exec;
 mod exit_codes;
 mod explain;
 mod help;
+mod logs;
 mod run;
 mod schema;
+mod since;
 mod table;
 
 use std::ffi::OsString;
@@ -30,6 +32,7 @@ struct Arguments {
     json: bool,
     help: bool,
     version: bool,
+    logs: logs::Options,
     words: Vec<String>,
     /// All that follows `--`, or begins with a word that is no verb: a command, not to be looked into.
     command: Option<Vec<OsString>>,
@@ -50,6 +53,8 @@ pub fn main() -> ExitCode {
         [] | ["run"] => run::run(&directory, &Run { main: arguments.command }),
         ["help", verb @ ..] => help::print(verb.first().copied()),
         ["version"] => help::version(),
+        ["logs", units @ ..] => logs::run(&directory, units, &arguments.logs, arguments.json),
+        _ if arguments.logs != logs::Options::default() => usage("--follow, --lines and --since are for logs"),
         ["check"] => check::run(&directory, arguments.json),
         ["explain"] => explain::run(None, arguments.json),
         ["explain", topic @ ..] => explain::run(Some(&topic.join(" ")), arguments.json),
@@ -84,6 +89,9 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
             Long("json") => found.json = true,
             Short('h') | Long("help") => found.help = true,
             Short('V') | Long("version") => found.version = true,
+            Short('f') | Long("follow") => found.logs.follow = true,
+            Short('n') | Long("lines") => found.logs.lines = Some(parser.value()?.string()?),
+            Long("since") => found.logs.since = Some(parser.value()?.string()?),
             Value(word) => found.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -144,6 +152,15 @@ mod tests {
             let found = parsed(line).unwrap();
             assert_eq!(found.words, ["status", "x"], "{line}");
             assert_eq!((found.config, found.json), (Some("/c".into()), true), "{line}");
+        }
+        for line in [
+            "tenantd logs -f -n 5 --since -1h x",
+            "tenantd logs x --follow --lines=5 --since=-1h",
+            "tenantd -fn5 logs x --since -1h",
+        ] {
+            let found = parsed(line).unwrap();
+            let logs = logs::Options { follow: true, lines: Some("5".into()), since: Some("-1h".into()) };
+            assert_eq!((found.words, found.logs), (vec!["logs".to_owned(), "x".to_owned()], logs), "{line}");
         }
         assert!(parsed("tenantd --colour").is_err());
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use slotmap::SecondaryMap;
 
-use super::{Fatal, Init};
+use super::{Fatal, Init, Readers};
 use crate::boot::{self, Inherited};
 use crate::config::{Config, Loaded};
 use crate::control::{self, Server};
@@ -61,6 +61,7 @@ impl Init {
             now,
             stopping: false,
             exit: None,
+            readers: Readers::default(),
         })
     }
 }

@@ -35,6 +35,7 @@ mod init_signals;
 mod init_trouble;
 mod journal;
 mod ladder;
+mod logs;
 mod loss;
 mod main_process;
 mod many;
