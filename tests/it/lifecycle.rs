@@ -68,7 +68,8 @@ fn a_program_that_does_not_exist_is_followed_by_stop_post() {
 
 #[test]
 fn t28_a_death_leaves_the_reload_and_restart_applies() {
-    let main = "systemd-notify --pid=$PPID --ready; systemd-notify --pid=$PPID --reloading; read x < @DIR@/gate; exit 3";
+    let main =
+        "systemd-notify --pid=$PPID --ready; systemd-notify --pid=$PPID --reloading; read x < @DIR@/gate; exit 3";
     let service = format!(
         "[service]\ntype = \"notify\"\nnotify_access = \"all\"\nrestart = \"on-failure\"\nrestart_sec = \"1000s\"\n\
          restart_max_delay_sec = \"2000s\"\nexec_start = [\"sh\", \"-c\", \"{main}\"]\n"
@@ -93,7 +94,9 @@ fn t28_a_death_leaves_the_reload_and_restart_applies() {
 fn t29_a_foreign_main_pid_is_not_believed() {
     for pid in ["0", "1", "$$x", "99999999", "4294967297"] {
         let main = format!("printf 'MAINPID={pid}\\\\nREADY=1\\\\nSTATUS=said' > @DIR@/text; {SEND}; exec sleep 1000");
-        let service = format!("[service]\ntype = \"notify\"\nnotify_access = \"all\"\nexec_start = [\"sh\", \"-c\", \"{main}\"]\n");
+        let service = format!(
+            "[service]\ntype = \"notify\"\nnotify_access = \"all\"\nexec_start = [\"sh\", \"-c\", \"{main}\"]\n"
+        );
         let init = Init::new().unit("a.toml", &service).start();
         init.verb(&["start", "a"]).expect(0);
         let before = init.status("a")["pid"].clone();

@@ -4,12 +4,14 @@
 #![allow(missing_docs)]
 
 mod client;
+mod engine;
 mod given;
 mod harness;
 mod log;
 mod procfs;
 mod puppet;
 mod random;
+mod seccomp;
 mod setup;
 mod showcase;
 mod web;
@@ -20,6 +22,7 @@ mod architecture;
 mod config_broken;
 mod config_cli;
 mod control;
+mod docker;
 mod drain;
 mod forward;
 mod forward_bad;
@@ -31,6 +34,7 @@ mod init;
 mod init_signals;
 mod init_trouble;
 mod journal;
+mod ladder;
 mod lifecycle;
 mod logs;
 mod loss;
@@ -42,6 +46,7 @@ mod origin_itself;
 mod process;
 mod rails;
 mod reap;
+mod scenarios;
 mod soak;
 mod terminal;
 mod timespan;
