@@ -18,12 +18,12 @@ use slotmap::SecondaryMap;
 use crate::boot::{self, Inherited};
 use crate::control::Server;
 use crate::journal::{Journal, Progress};
-use crate::manager::{Event, Manager, Notice};
+use crate::manager::{Event, Exit, Manager, Notice, Whom};
 use crate::poller::{Poller, Readiness, Registry, Source};
-use crate::process::{self, Executed, Receiver};
+use crate::process::{self, Death, Executed, Receiver, Tracker};
 use crate::proxy::{Fact, Proxy};
 use crate::signals::Signals;
-use crate::unit::UnitId;
+use crate::unit::{Signal, UnitId};
 
 /// Dead children looked at before the others have their turn: a flood of orphans must not hold up requests.
 const REAP_BATCH: usize = 256;
@@ -40,6 +40,7 @@ pub struct Init {
     notify: Receiver,
     journal: Journal,
     manager: Manager,
+    tracker: Tracker,
     proxy: Proxy,
     control: Server,
     inherited: Inherited,
@@ -127,6 +128,8 @@ impl Init {
         self.manager.elapse(self.now);
         self.proxy.elapse();
         self.settle();
+        self.kill_on();
+        self.tracker.tidy();
         self.write_access();
     }
 
@@ -136,7 +139,7 @@ impl Init {
 
     /// Until the earliest deadline; not at all while somebody has more to do.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.unread.is_empty() || self.proxy.has_pending() {
+        if !self.unread.is_empty() || self.proxy.has_pending() || self.tracker.has_more() {
             return Some(Duration::ZERO);
         }
         let deadline = self.manager.deadline().into_iter().chain(self.proxy.deadline()).min()?;
@@ -169,8 +172,7 @@ impl Init {
     fn hear(&mut self) {
         for _ in 0..NOTIFY_BATCH {
             let Some((pid, message)) = self.notify.next() else { return };
-            let owner = self.manager.owner(pid).or_else(|| self.manager.owner(process::ancestor_session(pid)?));
-            let Some(unit) = owner else { continue };
+            let Some(unit) = self.tracker.owner(pid) else { continue };
             if let Some(status) = message.status {
                 self.dispatch(Event::Notified(unit, Notice::Status(status)));
             }
@@ -198,19 +200,40 @@ impl Init {
         }
     }
 
-    /// Buries the dead: what is left of a unit's group is killed while its leader still holds the number.
+    /// Buries the dead, a bounded number a turn.
     fn reap(&mut self) {
         for _ in 0..REAP_BATCH {
-            let Some((pid, exit)) = process::peek() else { return };
-            if let Some(unit) = self.manager.owner(pid) {
-                self.was_executed(unit);
-                self.journal.catch_up(unit);
-                self.kill(unit, pid, rustix::process::Signal::KILL);
+            match process::peek() {
+                Some((pid, exit)) => self.bury(pid, exit),
+                None => return self.empty(),
             }
-            process::release(pid);
-            self.dispatch(Event::Exited { pid, exit, rest: false });
         }
         self.unread.push(Source::Signals);
+    }
+
+    /// While the dead one holds its number, what it left is looked for.
+    fn bury(&mut self, pid: u32, exit: Exit) {
+        if let Some(unit) = self.tracker.leads(pid) {
+            self.was_executed(unit);
+            self.journal.catch_up(unit);
+        }
+        let death = self.tracker.died(pid, exit);
+        process::release(pid);
+        let Some(Death { unit, exit, rest, emptied }) = death else { return };
+        if emptied {
+            self.dispatch(Event::Emptied(unit));
+        }
+        self.dispatch(Event::Exited { pid, exit, rest });
+        if rest {
+            self.signal(unit, Whom::All, Signal::KILL);
+        }
+    }
+
+    /// Tells which units have lost the last of their rest.
+    fn empty(&mut self) {
+        for unit in self.tracker.emptied() {
+            self.dispatch(Event::Emptied(unit));
+        }
     }
 
     /// The pipe of a start says something.
@@ -245,6 +268,13 @@ impl Init {
                 Fact::Drained(unit) => Event::Drained(unit),
                 Fact::Reached(unit) => Event::Reached(unit),
             });
+        }
+    }
+
+    /// A unit that forks as fast as it is killed gets its share of each turn, and no more.
+    fn kill_on(&mut self) {
+        if let Err(error) = self.tracker.go_on() {
+            self.journal.say(None, format_args!("cannot send SIGKILL: {error}"));
         }
     }
 

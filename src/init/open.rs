@@ -14,7 +14,7 @@ use crate::control::{self, Server};
 use crate::journal::Journal;
 use crate::manager::Manager;
 use crate::poller::{Poller, Registry, Source};
-use crate::process::{self, Receiver};
+use crate::process::{self, Receiver, Tracker};
 use crate::proxy::Proxy;
 use crate::route::Table;
 use crate::signals::Signals;
@@ -22,7 +22,7 @@ use crate::unit::UnitId;
 
 impl Init {
     /// Binds everything that is to be bound. Starts nothing.
-    pub fn new(loaded: Loaded, inherited: Inherited, signals: Signals, output: OwnedFd) -> Result<Self, Fatal> {
+    pub fn new(loaded: Loaded, mut inherited: Inherited, signals: Signals, output: OwnedFd) -> Result<Self, Fatal> {
         let Loaded { config, units, warnings } = loaded;
         let poller = Poller::new().map_err(fatal("make an epoll instance"))?;
         let registry = registry(&poller)?;
@@ -31,6 +31,9 @@ impl Init {
         journal.take_panics();
         warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));
         let runtime = Runtime::open(&config.runtime_directory, &poller)?;
+        let (tracker, note) = Tracker::open(&config.runtime_directory);
+        inherited.notes.extend(note);
+        inherited.notes.extend(tracker.prepare(units.iter()));
         let (mut proxy, listen) = open_doors(&config, &poller, runtime.private)?;
         let now = Instant::now();
         let manager = Manager::new(units, config.pool, config.shutdown, seed(), now);
@@ -46,6 +49,7 @@ impl Init {
             notify: runtime.notify,
             journal,
             manager,
+            tracker,
             proxy,
             control: runtime.control,
             inherited,

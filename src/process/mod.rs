@@ -7,10 +7,12 @@ pub mod notify;
 pub mod reap;
 pub mod spawn;
 mod step;
+mod track;
 pub mod user;
 
 pub use notify::{Message, Receiver, ancestor_session};
 pub use reap::{kill_group, peek, release};
 pub use spawn::{Child, Executed, Plan, SpawnError, read_executed, spawn};
 pub use step::status_name;
+pub use track::{Death, Place, Tracker};
 pub use user::{Ids, NoUser};

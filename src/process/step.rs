@@ -11,11 +11,21 @@ pub(super) enum Step {
     Stdin = 208,
     Group = 216,
     User = 217,
+    Cgroup = 219,
     Setsid = 220,
 }
 
-const ALL: [Step; 8] =
-    [Step::Chdir, Step::Fds, Step::Exec, Step::Limits, Step::Stdin, Step::Group, Step::User, Step::Setsid];
+const ALL: [Step; 9] = [
+    Step::Chdir,
+    Step::Fds,
+    Step::Exec,
+    Step::Limits,
+    Step::Stdin,
+    Step::Group,
+    Step::User,
+    Step::Cgroup,
+    Step::Setsid,
+];
 
 impl Step {
     const fn name(self) -> &'static str {
@@ -27,6 +37,7 @@ impl Step {
             Self::Stdin => "STDIN",
             Self::Group => "GROUP",
             Self::User => "USER",
+            Self::Cgroup => "CGROUP",
             Self::Setsid => "SETSID",
         }
     }
@@ -44,7 +55,7 @@ mod tests {
     #[test]
     fn codes_are_named_as_systemd_names_them() {
         let table = [(200, "CHDIR"), (202, "FDS"), (203, "EXEC"), (205, "LIMITS"), (208, "STDIN")];
-        let more = [(216, "GROUP"), (217, "USER"), (220, "SETSID")];
+        let more = [(216, "GROUP"), (217, "USER"), (219, "CGROUP"), (220, "SETSID")];
         for (code, name) in table.into_iter().chain(more) {
             assert_eq!(status_name(code), Some(name));
         }

@@ -9,8 +9,8 @@ use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use rustix::process::Signal;
 use tenantd::process::{Message, Receiver, ancestor_session, kill_group, spawn};
+use tenantd::unit::Signal;
 
 use crate::given::{Given, all_of, is_other_half, status, wait_readable};
 
