@@ -39,3 +39,4 @@ mod process;
 mod rails;
 mod reap;
 mod soak;
+mod track;

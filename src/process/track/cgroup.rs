@@ -105,3 +105,42 @@ fn below(path: &Path) -> Vec<PathBuf> {
 fn value(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stand-in for a cgroup with a memory controller, which a hybrid host does not have: a directory of files.
+    #[test]
+    fn t45_an_oom_kill_counts_from_the_begin_of_the_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let events = |kills: u64| {
+            let text = format!("low 0\nhigh 3\nmax 9\noom 2\noom_kill {kills}\noom_group_kill 7\n");
+            fs::write(directory.path().join("memory.events"), text).unwrap();
+        };
+        let mut cgroup = Cgroup::at(directory.path().to_owned());
+        assert!(!cgroup.ran_out_of_memory(), "no controller, no reason");
+        events(0);
+        assert!(!cgroup.ran_out_of_memory());
+        events(1);
+        assert!(cgroup.ran_out_of_memory());
+        cgroup.begin();
+        assert!(!cgroup.ran_out_of_memory(), "what a former run lost");
+        events(3);
+        assert!(cgroup.ran_out_of_memory());
+    }
+
+    #[test]
+    fn members_of_all_below_are_listed_and_strangers_to_our_namespace_left_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let below = directory.path().join("made/by the unit");
+        fs::create_dir_all(&below).unwrap();
+        fs::write(directory.path().join("cgroup.procs"), "12\n0\n13\n").unwrap();
+        fs::write(directory.path().join("cgroup.events"), "populated 1\nfrozen 0\n").unwrap();
+        fs::write(below.join("cgroup.procs"), "7\n").unwrap();
+        let cgroup = Cgroup::at(directory.path().to_owned());
+        assert_eq!((cgroup.populated(), cgroup.members()), (true, vec![12, 13, 7]));
+        fs::write(directory.path().join("cgroup.events"), "populated 0\nfrozen 0\n").unwrap();
+        assert!(!cgroup.populated());
+    }
+}
