@@ -50,7 +50,7 @@ impl Init {
         for trouble in troubles {
             self.journal.say(Some(&unit.name), format_args!("{trouble}"));
         }
-        let environment = self.environment(id, unit);
+        let environment = self.environment(id, unit, step);
         let listener = if step == Step::Start { self.proxy.passed(id) } else { None };
         let plan = Plan {
             argv,
@@ -74,11 +74,12 @@ impl Init {
         }
     }
 
-    fn environment(&self, id: UnitId, unit: &Unit) -> std::collections::BTreeMap<String, String> {
+    fn environment(&self, id: UnitId, unit: &Unit, step: Step) -> std::collections::BTreeMap<String, String> {
         let ids = unit.service.user.as_deref().and_then(|user| process::user::look_up(user).ok());
         let notify = ("NOTIFY_SOCKET", self.notify_path.to_string_lossy().into_owned());
         let port = self.proxy.listener(id).and_then(|listener| listener.port());
         let given = std::iter::once(notify).chain(port.map(|port| ("PORT", port.to_string())));
+        let given = given.chain(self.manager.variables(id, step));
         let ours = |name: &str| std::env::var(name).ok();
         process::environment::complete(&unit.service, &ids.unwrap_or_else(process::user::own), ours, given)
     }

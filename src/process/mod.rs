@@ -3,6 +3,10 @@
 
 mod child;
 pub mod environment;
+pub mod foreground;
+mod inherited;
+mod leftovers;
+mod message;
 pub mod notify;
 pub mod reap;
 pub mod spawn;
@@ -10,7 +14,8 @@ mod step;
 mod track;
 pub mod user;
 
-pub use notify::{Message, Receiver, ancestor_session};
+pub use message::{Message, Watchdog};
+pub use notify::{Notification, Receiver, ancestor_session};
 pub use reap::{kill_group, peek, release};
 pub use spawn::{Child, Executed, Plan, SpawnError, read_executed, spawn};
 pub use step::status_name;

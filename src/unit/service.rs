@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::command::{command, commands};
 use super::exit_status::ExitStatus;
+use super::kind::Kind;
 use super::layers::Node;
 use super::notify_access::NotifyAccess;
 use super::section::section;
@@ -134,6 +135,8 @@ pub enum KillMode {
 }
 
 impl Value for ServiceType {
+    const KIND: Kind = Kind::Words(&["exec", "notify", "notify-reload", "oneshot"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let words = [("exec", Self::Exec), ("notify", Self::Notify), ("notify-reload", Self::NotifyReload)];
         cx.one_of(node, &[&words[..], &[("oneshot", Self::Oneshot)]].concat())
@@ -141,6 +144,8 @@ impl Value for ServiceType {
 }
 
 impl Value for Restart {
+    const KIND: Kind = Kind::Words(&["no", "always", "on-success", "on-failure", "on-abnormal", "on-watchdog"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let words = [("no", Self::No), ("always", Self::Always), ("on-success", Self::OnSuccess)];
         let more =
@@ -150,6 +155,8 @@ impl Value for Restart {
 }
 
 impl Value for KillMode {
+    const KIND: Kind = Kind::Words(&["group", "mixed", "process", "control-group"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         // systemd's word for the group is understood too.
         let words = [("group", Self::Group), ("mixed", Self::Mixed), ("process", Self::Process)];

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
+use super::kind::Kind;
 use super::layers::Node;
 use super::section::section;
 use super::specifier::Scope;
@@ -92,6 +93,8 @@ fn tcp(address: &str) -> Result<Listen, String> {
 }
 
 impl Value for Listen {
+    const KIND: Kind = Kind::Text;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let text = cx.text(node)?;
         cx.good(node.place, Self::parse(&text))
@@ -99,6 +102,8 @@ impl Value for Listen {
 }
 
 impl Value for Pass {
+    const KIND: Kind = Kind::Words(&["fds", "port"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         cx.one_of(node, &[("fds", Self::Fds), ("port", Self::Port)])
     }

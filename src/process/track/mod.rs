@@ -209,6 +209,7 @@ impl Tracker {
                 let leader = crowd.leaders.iter().find(|leader| leader.pid == pid);
                 leader.map_or(Ok(()), |leader| leader.signal(signal))
             }
+            Whom::Own => crowd.leaders.iter().try_for_each(|leader| leader.signal(signal)),
             Whom::All if self.groups_only() => {
                 crowd.leaders.iter().try_for_each(|leader| kill_group(leader.pid, signal))
             }
