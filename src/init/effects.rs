@@ -3,8 +3,6 @@
 use std::io;
 use std::path::Path;
 
-use rustix::process::Signal;
-
 use super::Init;
 use crate::control::OperatorKey;
 use crate::journal::Stream;
@@ -48,6 +46,10 @@ impl Init {
             Step::StopPost(n) => service.exec_stop_post.get(n),
         };
         let Some(argv) = argv else { return };
+        let (place, troubles) = self.tracker.place(id, unit);
+        for trouble in troubles {
+            self.journal.say(Some(&unit.name), format_args!("{trouble}"));
+        }
         let environment = self.environment(id, unit, step);
         let listener = if step == Step::Start { self.proxy.passed(id) } else { None };
         let plan = Plan {
@@ -58,6 +60,7 @@ impl Init {
             listener: listener.map(|fd| (fd, unit.name.prefix())),
             limits: &self.inherited,
             oom_score_adj: (unit.priority == Priority::Normal).then_some(OOM_POINTS),
+            place: Some(&place),
         };
         match process::spawn(&plan) {
             Ok(child) => {
@@ -81,9 +84,10 @@ impl Init {
         process::environment::complete(&unit.service, &ids.unwrap_or_else(process::user::own), ours, given)
     }
 
-    /// Watches a new process: its output, and the pipe that tells whether its program runs.
+    /// Watches a new process: its end, its output, and the pipe that tells whether its program runs.
     fn adopt(&mut self, id: UnitId, child: Child, program: String) {
         let Child { pid, executed, stdout, stderr } = child;
+        self.tracker.add(id, pid);
         let Some(unit) = self.manager.unit(id) else { return };
         for (stream, fd) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
             let key = self.journal.attach(id, &unit.name, pid, stream, fd);
@@ -100,23 +104,11 @@ impl Init {
         self.manager.dispatch(self.now, Event::Spawned(id, pid));
     }
 
-    fn signal(&mut self, unit: UnitId, whom: Whom, signal: unit::Signal) {
-        let Some(signal) = Signal::from_named_raw(signal.number()) else { return };
-        match whom {
-            Whom::Process(pid) => self.kill(unit, pid, signal),
-            Whom::Own | Whom::All => {
-                for pid in self.manager.pids(unit).collect::<Vec<_>>() {
-                    self.kill(unit, pid, signal);
-                }
-            }
-        }
-    }
-
-    /// Signals a whole process group, whose leader is not buried yet.
-    pub(super) fn kill(&mut self, unit: UnitId, pid: u32, signal: Signal) {
-        if let Err(error) = process::kill_group(pid, signal) {
+    /// Signals processes of a unit; that they are gone is no trouble.
+    pub(super) fn signal(&mut self, unit: UnitId, whom: Whom, signal: unit::Signal) {
+        if let Err(error) = self.tracker.signal(unit, whom, signal) {
             let name = self.manager.unit(unit).map(|unit| &unit.name);
-            self.journal.say(name, format_args!("cannot signal process group {pid}: {error}"));
+            self.journal.say(name, format_args!("cannot send {signal}: {error}"));
         }
     }
 

@@ -37,6 +37,12 @@ pub(super) struct Launch {
     /// RLIMIT_NOFILE as we found it.
     pub limit: libc::rlimit,
     pub listener: Option<RawFd>,
+    /// `cgroup.procs` of its cgroup.
+    pub entrance: Option<RawFd>,
+    /// Its limit of file locks.
+    pub mark: Option<u64>,
+    /// Our pid, if the child shall not survive us.
+    pub parent: Option<libc::pid_t>,
     pub stdout: RawFd,
     pub stderr: RawFd,
     pub report: RawFd,
@@ -152,6 +158,7 @@ unsafe fn prepare(launch: &Launch, arrays: &Arrays) -> Result<*const c_char, Fai
     unsafe {
         reset_dispositions();
         check(Step::Setsid, libc::setsid())?;
+        settle(launch)?;
         place_descriptors(launch)?;
         write_listen_pid(arrays.listen_pid);
         raise_oom_score(launch.oom_score_adj.as_deref());
@@ -159,6 +166,7 @@ unsafe fn prepare(launch: &Launch, arrays: &Arrays) -> Result<*const c_char, Fai
         if let Some(user) = &launch.user {
             become_user(user.as_ref().map_err(|errno| (Step::User, *errno))?)?;
         }
+        bind_to(launch.parent);
         check(Step::Chdir, libc::chdir(launch.directory.as_ptr()))?;
     }
     launch.program.as_ref().map(|program| program.as_ptr()).map_err(|errno| (Step::Exec, *errno))
@@ -166,6 +174,38 @@ unsafe fn prepare(launch: &Launch, arrays: &Arrays) -> Result<*const c_char, Fai
 
 fn check(step: Step, result: c_int) -> Result<c_int, Failure> {
     if result < 0 { Err((step, errno())) } else { Ok(result) }
+}
+
+/// Takes its place, before anything of its own can be forked and before descriptors are overwritten.
+///
+/// Writing costs the child some 0.3 ms (a move waits for all forks, once for longer), and us nothing; clone3(2) would
+/// place it for free, but is refused in a default container.
+unsafe fn settle(launch: &Launch) -> Result<(), Failure> {
+    // SAFETY: plain system calls on a number, a static text and a value that is alive.
+    unsafe {
+        if let Some(entrance) = launch.entrance {
+            check(Step::Cgroup, libc::write(entrance, c"0".as_ptr().cast(), 1) as c_int)?;
+        }
+        if let Some(mark) = launch.mark {
+            let limit = libc::rlimit { rlim_cur: mark, rlim_max: mark };
+            // A sandbox without this limit takes nothing but the mark.
+            libc::setrlimit(libc::RLIMIT_LOCKS, &raw const limit);
+        }
+    }
+    Ok(())
+}
+
+/// Ends when `parent` does. After the change of user, which clears it (PR_SET_PDEATHSIG(2const)); it is the end of the
+/// thread that forks, which is our only one that does.
+unsafe fn bind_to(parent: Option<libc::pid_t>) {
+    let Some(parent) = parent else { return };
+    // SAFETY: plain system calls on numbers.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        if libc::getppid() != parent {
+            libc::_exit(1);
+        }
+    }
 }
 
 /// Default dispositions for all signals, SIGPIPE too, which Rust's runtime ignores. The bare system call, because

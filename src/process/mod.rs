@@ -11,6 +11,7 @@ pub mod notify;
 pub mod reap;
 pub mod spawn;
 mod step;
+mod track;
 pub mod user;
 
 pub use message::{Message, Watchdog};
@@ -18,4 +19,5 @@ pub use notify::{Notification, Receiver, ancestor_session};
 pub use reap::{kill_group, peek, release};
 pub use spawn::{Child, Executed, Plan, SpawnError, read_executed, spawn};
 pub use step::status_name;
+pub use track::{Death, Place, Tracker};
 pub use user::{Ids, NoUser};

@@ -9,8 +9,10 @@ use std::{fmt, io};
 
 use rustix::fs::{Access, OFlags, access, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::getpid;
 
 use super::child::{self, Credentials, Launch};
+use super::track::Place;
 use super::{step, user};
 use crate::boot;
 
@@ -31,6 +33,8 @@ pub struct Plan<'a> {
     pub limits: &'a boot::Inherited,
     /// Written to `oom_score_adj`, -1000 to 1000; a refusal is ignored, since lowering needs CAP_SYS_RESOURCE.
     pub oom_score_adj: Option<i32>,
+    /// Where it can be found again, with all that it forks; `None` leaves it where we are.
+    pub place: Option<&'a Place>,
 }
 
 /// A process that exists; whether its program runs is said by `executed`.
@@ -85,6 +89,9 @@ pub fn spawn(plan: &Plan) -> Result<Child, SpawnError> {
         oom_score_adj: plan.oom_score_adj.map(|points| points.to_string()),
         limit: plan.limits.rlimit_nofile,
         listener: plan.listener.map(|(fd, _)| fd.as_raw_fd()),
+        entrance: plan.place.and_then(|place| place.entrance.as_ref()).map(AsRawFd::as_raw_fd),
+        mark: plan.place.map(|place| place.mark),
+        parent: plan.place.filter(|place| place.bound).map(|_| getpid().as_raw_nonzero().get()),
         stdout: stdout_end.as_raw_fd(),
         stderr: stderr_end.as_raw_fd(),
         report: report.as_raw_fd(),

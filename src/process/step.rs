@@ -13,6 +13,7 @@ pub(super) enum Step {
     Stdin = 208,
     Group = 216,
     User = 217,
+    Cgroup = 219,
     Setsid = 220,
 }
 
@@ -35,6 +36,7 @@ mod tests {
             (Step::Stdin, "STDIN"),
             (Step::Group, "GROUP"),
             (Step::User, "USER"),
+            (Step::Cgroup, "CGROUP"),
             (Step::Setsid, "SETSID"),
         ] {
             assert_eq!(status_name(step as u8), Some(name));

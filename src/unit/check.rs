@@ -3,12 +3,13 @@
 use super::layers::Layers;
 use super::load::Draft;
 use super::report::Report;
-use super::{Listen, Pass, Priority, Restart, Service, ServiceType, Socket, Unit};
+use super::{Listen, Pass, Priority, Restart, Sandbox, Service, ServiceType, Socket, Unit};
 
 /// Checks one unit by itself; mends what systemd mends.
 pub(crate) fn unit(draft: &mut Draft<'_>, report: &mut Report) {
     let Draft { unit, layers, .. } = draft;
     service(&mut unit.service, layers, report);
+    sandbox(&unit.sandbox, layers, report);
     if unit.route.is_some() {
         tenant(unit, layers, report);
     } else if unit.service.idle_stop.is_some() {
@@ -46,6 +47,15 @@ fn service(service: &mut Service, layers: &Layers<'_>, report: &mut Report) {
             "[service] restart_max_delay_sec: shorter than restart_sec, which is lowered to it; raise it",
         );
         service.restart_sec = service.restart_max_delay_sec;
+    }
+}
+
+fn sandbox(sandbox: &Sandbox, layers: &Layers<'_>, report: &mut Report) {
+    if let (Some(high), Some(max)) = (sandbox.memory_high, sandbox.memory_max)
+        && high > max
+    {
+        let place = layers.place("sandbox", "memory_high");
+        report.warning(place, "[sandbox] memory_high: above memory_max, so that it never acts; lower it");
     }
 }
 

@@ -18,9 +18,11 @@ mod pattern;
 mod puma;
 pub(crate) mod report;
 pub(crate) mod route;
+mod sandbox;
 pub(crate) mod section;
 mod service;
 mod signal;
+mod size;
 mod socket;
 pub(crate) mod source;
 mod specifier;
@@ -38,6 +40,7 @@ pub use name::{BadName, Name};
 pub use notify_access::{NotifyAccess, Sender};
 pub use pattern::Pattern;
 pub use route::Route;
+pub use sandbox::Sandbox;
 pub use section::{KeyDoc, SectionDoc};
 pub use service::{KillMode, Restart, Service, ServiceType};
 pub use signal::Signal;
@@ -81,6 +84,8 @@ pub struct Unit {
     pub wanted_by: Vec<Target>,
     /// The process.
     pub service: Service,
+    /// What all its processes together may take.
+    pub sandbox: Sandbox,
     /// The listening socket that tenantd holds for it.
     pub socket: Option<Socket>,
     /// The part of the URL space that it answers. A unit with a route is a tenant.

@@ -56,6 +56,7 @@ impl Given {
             listener: None,
             limits: &self.limits,
             oom_score_adj: None,
+            place: None,
         }
     }
 }

@@ -50,3 +50,4 @@ mod scenarios;
 mod soak;
 mod terminal;
 mod timespan;
+mod track;

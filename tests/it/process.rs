@@ -40,7 +40,7 @@ fn descriptors(plan: &Plan) -> BTreeSet<String> {
     assert_eq!(executed(&child), Executed::Succeeded);
     let entries = fs::read_dir(format!("/proc/{}/fd", child.pid)).unwrap();
     let open = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    kill_group(child.pid, rustix::process::Signal::KILL).unwrap();
+    kill_group(child.pid, tenantd::unit::Signal::KILL).unwrap();
     assert_eq!(status(child.pid).terminating_signal(), Some(libc::SIGKILL));
     open
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::config;
 use crate::manager::{Action, Event, Exit, JobId, JobKind, Line, Manager, Notice, Status, Step, Whom};
 use crate::unit::{
-    Listen, Name, Pass, Priority, Restart, Route, Service, ServiceType, Signal, Socket, Target, Unit, UnitId,
+    Listen, Name, Pass, Priority, Restart, Route, Sandbox, Service, ServiceType, Signal, Socket, Target, Unit, UnitId,
 };
 
 /// A service with the defaults of the design.
@@ -31,6 +31,7 @@ pub(in crate::manager) fn plain(name: &str) -> Unit {
         conflicts: Vec::new(),
         wanted_by: Vec::new(),
         service: service(),
+        sandbox: Sandbox::default(),
         socket: None,
         route: None,
     }
