@@ -4,6 +4,7 @@ mod answers;
 mod effects;
 mod fatal;
 mod open;
+mod settings;
 
 pub use fatal::Fatal;
 
@@ -220,9 +221,9 @@ impl Init {
         match process::read_executed(std::os::fd::AsFd::as_fd(fd)) {
             Executed::Pending => return,
             Executed::Succeeded => self.dispatch(Event::Executed(unit, pid)),
-            Executed::Failed { step, errno } => {
+            Executed::Failed { step, errno, which } => {
                 if let Some(unit) = self.manager.unit(unit) {
-                    let why = effects::refusal(unit, program, step, errno);
+                    let why = settings::refusal(unit, program, step, errno, which);
                     self.journal.say(Some(&unit.name), format_args!("{why}"));
                 }
             }

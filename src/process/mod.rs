@@ -2,7 +2,9 @@
 #![allow(unsafe_code)]
 
 mod child;
+pub mod directories;
 pub mod environment;
+pub mod environment_file;
 pub mod notify;
 pub mod reap;
 pub mod spawn;
@@ -11,6 +13,6 @@ pub mod user;
 
 pub use notify::{Message, Receiver, ancestor_session};
 pub use reap::{kill_group, peek, release};
-pub use spawn::{Child, Executed, Plan, SpawnError, read_executed, spawn};
+pub use spawn::{Child, Executed, Plan, SpawnError, hard_limit, read_executed, spawn};
 pub use step::status_name;
 pub use user::{Ids, NoUser};

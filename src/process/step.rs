@@ -5,29 +5,49 @@
 #[repr(u8)]
 pub(super) enum Step {
     Chdir = 200,
+    Nice = 201,
     Fds = 202,
     Exec = 203,
     Limits = 205,
+    OomAdjust = 206,
     Stdin = 208,
     Group = 216,
     User = 217,
     Setsid = 220,
+    RuntimeDirectory = 233,
+    StateDirectory = 238,
 }
 
-const ALL: [Step; 8] =
-    [Step::Chdir, Step::Fds, Step::Exec, Step::Limits, Step::Stdin, Step::Group, Step::User, Step::Setsid];
+const ALL: [Step; 12] = [
+    Step::Chdir,
+    Step::Nice,
+    Step::Fds,
+    Step::Exec,
+    Step::Limits,
+    Step::OomAdjust,
+    Step::Stdin,
+    Step::Group,
+    Step::User,
+    Step::Setsid,
+    Step::RuntimeDirectory,
+    Step::StateDirectory,
+];
 
 impl Step {
     const fn name(self) -> &'static str {
         match self {
             Self::Chdir => "CHDIR",
+            Self::Nice => "NICE",
             Self::Fds => "FDS",
             Self::Exec => "EXEC",
             Self::Limits => "LIMITS",
+            Self::OomAdjust => "OOM_ADJUST",
             Self::Stdin => "STDIN",
             Self::Group => "GROUP",
             Self::User => "USER",
             Self::Setsid => "SETSID",
+            Self::RuntimeDirectory => "RUNTIME_DIRECTORY",
+            Self::StateDirectory => "STATE_DIRECTORY",
         }
     }
 }
@@ -44,8 +64,9 @@ mod tests {
     #[test]
     fn codes_are_named_as_systemd_names_them() {
         let table = [(200, "CHDIR"), (202, "FDS"), (203, "EXEC"), (205, "LIMITS"), (208, "STDIN")];
-        let more = [(216, "GROUP"), (217, "USER"), (220, "SETSID")];
-        for (code, name) in table.into_iter().chain(more) {
+        let more = [(201, "NICE"), (206, "OOM_ADJUST"), (216, "GROUP"), (217, "USER"), (220, "SETSID")];
+        let directories = [(233, "RUNTIME_DIRECTORY"), (238, "STATE_DIRECTORY")];
+        for (code, name) in table.into_iter().chain(more).chain(directories) {
             assert_eq!(status_name(code), Some(name));
         }
         assert_eq!(status_name(1), None);

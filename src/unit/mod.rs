@@ -1,5 +1,6 @@
 //! Units as values: what a unit file says once it is merged, expanded and checked. Never touches a process.
 
+mod account;
 mod check;
 mod circle;
 mod command;
@@ -9,10 +10,13 @@ mod duration;
 mod exit_status;
 mod header;
 pub(crate) mod layers;
+mod limit;
 pub(crate) mod load;
+mod mode;
 mod name;
 mod nearest;
 mod notify_access;
+mod path_list;
 mod puma;
 pub(crate) mod report;
 pub(crate) mod route;
@@ -32,8 +36,10 @@ mod words;
 pub use diagnostic::{Diagnostic, Level};
 pub use exit_status::ExitStatus;
 pub use header::Header;
+pub use limit::Limit;
 pub use name::{BadName, Name};
 pub use notify_access::NotifyAccess;
+pub use path_list::EnvironmentFile;
 pub use route::Route;
 pub use sandbox::Sandbox;
 pub use section::{KeyDoc, SectionDoc};
