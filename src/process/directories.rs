@@ -212,3 +212,102 @@ fn empty(directory: OwnedFd, device: u64, depth: usize, left: &mut usize) -> Res
 fn gone(removed: Result<(), Errno>) -> Result<(), Errno> {
     if removed == Err(Errno::NOENT) { Ok(()) } else { removed }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use super::*;
+
+    const PLAIN: Mode = Mode::from_raw_mode(0o755);
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    /// Somebody else if we may give directories away, else ourselves.
+    fn somebody() -> Ids {
+        let other = super::super::user::look_up("4242:4243").unwrap();
+        if gives(&other) { other } else { super::super::user::own() }
+    }
+
+    fn gives(ids: &Ids) -> bool {
+        let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::chown(directory.path(), Some(ids.uid), Some(ids.gid)).is_ok()
+    }
+
+    #[test]
+    fn a_directory_is_made_and_given_to_its_user() {
+        let base = tempfile::tempdir().unwrap();
+        let (base, ids) = (base.path().join("not/there"), somebody());
+        let path = base.join("web/cache");
+        for bits in [0o750, 0o750, 0o700] {
+            one(&base, Path::new("web/cache"), Mode::from_raw_mode(bits), Some(&ids)).unwrap();
+            fs::write(path.join("kept"), "").unwrap();
+            let about = fs::metadata(&path).unwrap();
+            assert_eq!((about.uid(), about.gid(), mode(&path)), (ids.uid, ids.gid, bits));
+        }
+        let parent = fs::metadata(base.join("web")).unwrap();
+        assert_eq!((parent.uid(), mode(&base.join("web"))), (geteuid().as_raw(), 0o755));
+    }
+
+    #[test]
+    fn no_link_is_followed() {
+        let (base, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        symlink(elsewhere.path(), base.path().join("link")).unwrap();
+        fs::write(base.path().join("file"), "").unwrap();
+        fs::create_dir(elsewhere.path().join("inner")).unwrap();
+        for name in ["link", "link/new", "link/inner", "file", "file/new"] {
+            let name = Path::new(name);
+            assert_eq!(one(base.path(), name, PLAIN, Some(&somebody())), Err(Errno::NOTDIR), "{name:?}");
+            assert!(remove(base.path(), name, None).is_err(), "{name:?}");
+        }
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
+        assert_eq!(fs::metadata(elsewhere.path()).unwrap().uid(), geteuid().as_raw());
+    }
+
+    #[test]
+    fn an_old_directory_below_somebody_elses_is_not_given_away() {
+        let (base, ids) = (tempfile::tempdir().unwrap(), somebody());
+        one(base.path(), Path::new("web"), PLAIN, Some(&ids)).unwrap();
+        one(base.path(), Path::new("web/new"), PLAIN, Some(&ids)).unwrap();
+        fs::create_dir(base.path().join("web/old")).unwrap();
+        let old = one(base.path(), Path::new("web/old"), PLAIN, Some(&ids));
+        let ourselves = ids.uid == geteuid().as_raw();
+        assert_eq!(old, if ourselves { Ok(()) } else { Err(Errno::PERM) });
+    }
+
+    #[test]
+    fn a_directory_is_removed_with_all_that_is_in_it() {
+        let (base, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (name, ids) = (Path::new("web/run"), somebody());
+        one(base.path(), name, PLAIN, Some(&ids)).unwrap();
+        let path = base.path().join(name);
+        fs::create_dir_all(path.join("a/b/c")).unwrap();
+        fs::write(path.join("a/b/file"), "").unwrap();
+        fs::write(elsewhere.path().join("kept"), "").unwrap();
+        symlink(elsewhere.path(), path.join("a/link")).unwrap();
+        remove(base.path(), name, Some(&ids)).unwrap();
+        assert!(!path.exists() && base.path().join("web").exists());
+        assert!(elsewhere.path().join("kept").exists());
+        remove(base.path(), name, Some(&ids)).unwrap();
+    }
+
+    #[test]
+    fn what_is_somebody_elses_or_too_much_stays() {
+        let base = tempfile::tempdir().unwrap();
+        let (web, deep) = (base.path().join("web"), "d/".repeat(DEPTH + 2));
+        let (name, uid) = (Path::new("web"), geteuid().as_raw());
+        fs::create_dir(&web).unwrap();
+        assert_eq!(remove_from(base.path(), name, uid + 1), Err(Errno::PERM));
+        fs::create_dir_all(web.join(deep)).unwrap();
+        assert_eq!(remove_from(base.path(), name, uid), Err(Errno::TOOBIG));
+        fs::remove_dir_all(web.join("d")).unwrap();
+        (0..=MOST).for_each(|n| fs::write(web.join(n.to_string()), "").unwrap());
+        assert_eq!(remove_from(base.path(), name, uid), Err(Errno::TOOBIG));
+        assert_eq!(fs::read_dir(&web).unwrap().count(), 1);
+        remove(base.path(), name, None).unwrap();
+        assert!(!web.exists());
+    }
+}

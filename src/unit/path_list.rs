@@ -39,10 +39,12 @@ impl Value for EnvironmentFile {
 /// Names of directories to be made below one of ours.
 pub(crate) fn directories(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<PathBuf>> {
     let names = Vec::<String>::read(node, cx)?;
-    for (name, item) in names.iter().zip(node.items()) {
-        cx.good(item.place, check_directory(name))?;
-    }
-    Some(names.into_iter().map(PathBuf::from).collect())
+    let read = names.into_iter().zip(node.items()).map(|(name, item)| {
+        cx.good(item.place, check_directory(&name))?;
+        Some(PathBuf::from(name))
+    });
+    let all: Vec<Option<PathBuf>> = read.collect();
+    all.into_iter().collect()
 }
 
 /// The colon separates the paths in `RUNTIME_DIRECTORY` and `STATE_DIRECTORY`.

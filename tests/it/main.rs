@@ -38,4 +38,5 @@ mod origin_itself;
 mod process;
 mod rails;
 mod reap;
+mod settings;
 mod soak;
