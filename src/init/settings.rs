@@ -20,7 +20,7 @@ pub(super) fn make_directories(service: &Service, user: Option<&Ids>) -> Option<
 }
 
 /// `RUNTIME_DIRECTORY` and `STATE_DIRECTORY`, for those that have such.
-pub(super) fn directory_variables<'a>(service: &'a Service) -> impl Iterator<Item = (&'a str, String)> {
+pub(super) fn directory_variables(service: &Service) -> impl Iterator<Item = (&str, String)> {
     let kinds = [Kind::Runtime, Kind::State].into_iter().filter(|kind| !kind.of(service).0.is_empty());
     kinds.map(|kind| (kind.variable(), paths(kind, service, ":")))
 }

@@ -131,6 +131,7 @@ section! {
 
 impl Service {
     /// The limits that are set: key, resource of setrlimit(2), limit.
+    #[allow(clippy::unnecessary_cast, reason = "the C libraries do not agree on the sign of these small numbers")]
     pub fn limits(&self) -> impl Iterator<Item = (&'static str, u32, Limit)> {
         let all = [
             ("limit_nofile", libc::RLIMIT_NOFILE, self.limit_nofile),
@@ -143,7 +144,6 @@ impl Service {
             ("limit_cpu", libc::RLIMIT_CPU, self.limit_cpu),
             ("limit_data", libc::RLIMIT_DATA, self.limit_data),
         ];
-        // The C libraries do not agree on the sign of these small numbers.
         all.into_iter().filter_map(|(key, resource, limit)| Some((key, resource as u32, limit?)))
     }
 }
