@@ -3,10 +3,13 @@
 mod answers;
 mod effects;
 mod fatal;
+mod hear;
+mod logs;
 mod open;
 mod settings;
 
 pub use fatal::Fatal;
+use logs::Readers;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -19,7 +22,7 @@ use slotmap::SecondaryMap;
 use crate::boot::{self, Inherited};
 use crate::control::Server;
 use crate::journal::{Journal, Progress};
-use crate::manager::{Event, Manager, Notice};
+use crate::manager::{Event, Manager};
 use crate::poller::{Poller, Readiness, Registry, Source};
 use crate::process::{self, Executed, Receiver};
 use crate::proxy::{Fact, Proxy};
@@ -28,8 +31,6 @@ use crate::unit::UnitId;
 
 /// Dead children looked at before the others have their turn: a flood of orphans must not hold up requests.
 const REAP_BATCH: usize = 256;
-/// Notify messages read before the others have their turn.
-const NOTIFY_BATCH: usize = 256;
 /// How long the last log lines may take.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
@@ -50,6 +51,8 @@ pub struct Init {
     _alone: OwnedFd,
     /// Pipes that tell whether execve succeeded, with pid and program.
     executed: SecondaryMap<UnitId, (u32, String, OwnedFd)>,
+    /// Units whose other processes spoke in vain, with the start in which that was said.
+    unheard: SecondaryMap<UnitId, u64>,
     /// Pipes that had more than a turn's worth.
     unread: Vec<Source>,
     /// What is ready and has not had its turn. It survives a panic, since an edge is said only once.
@@ -59,6 +62,7 @@ pub struct Init {
     now: Instant,
     stopping: bool,
     exit: Option<u8>,
+    readers: Readers,
 }
 
 impl Init {
@@ -68,6 +72,7 @@ impl Init {
         loop {
             if let Some(code) = self.exit {
                 self.journal.say(None, format_args!("exit {code}"));
+                self.feed();
                 self.journal.finish(Instant::now() + LAST_LINES);
                 return code;
             }
@@ -127,8 +132,10 @@ impl Init {
         self.settle();
         self.manager.elapse(self.now);
         self.proxy.elapse();
+        self.journal.elapse(self.now);
         self.settle();
         self.write_access();
+        self.feed();
     }
 
     fn is_ready(&self, wanted: Source) -> bool {
@@ -137,10 +144,11 @@ impl Init {
 
     /// Until the earliest deadline; not at all while somebody has more to do.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.unread.is_empty() || self.proxy.has_pending() {
+        if !self.unread.is_empty() || self.proxy.has_pending() || self.readers.are_behind() {
             return Some(Duration::ZERO);
         }
-        let deadline = self.manager.deadline().into_iter().chain(self.proxy.deadline()).min()?;
+        let deadlines = [self.manager.deadline(), self.proxy.deadline(), self.journal.deadline()];
+        let deadline = deadlines.into_iter().flatten().min()?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
 
@@ -164,25 +172,6 @@ impl Init {
                 self.proxy.ready(source, readiness);
             }
         }
-    }
-
-    /// What processes say of themselves.
-    fn hear(&mut self) {
-        for _ in 0..NOTIFY_BATCH {
-            let Some((pid, message)) = self.notify.next() else { return };
-            let owner = self.manager.owner(pid).or_else(|| self.manager.owner(process::ancestor_session(pid)?));
-            let Some(unit) = owner else { continue };
-            if let Some(status) = message.status {
-                self.dispatch(Event::Notified(unit, Notice::Status(status)));
-            }
-            if message.ready {
-                self.dispatch(Event::Notified(unit, Notice::Ready));
-            }
-            if message.stopping {
-                self.dispatch(Event::Notified(unit, Notice::Stopping));
-            }
-        }
-        self.unread.push(Source::Notify);
     }
 
     fn signalled(&mut self) {
@@ -212,6 +201,11 @@ impl Init {
             self.dispatch(Event::Exited { pid, exit, rest: false });
         }
         self.unread.push(Source::Signals);
+    }
+
+    /// The unit that a process belongs to.
+    fn owner(&self, pid: u32) -> Option<UnitId> {
+        self.manager.owner(pid).or_else(|| self.manager.owner(process::ancestor_session(pid)?))
     }
 
     /// The pipe of a start says something.

@@ -8,6 +8,7 @@
 //!   [`poller`] alone knows mio.
 //! * **One root**: [`init`] owns every part, carries facts in and effects out, and decides nothing about a unit.
 //! * **Facts in, effects out**: what happened is a [`manager::Event`], what we do is a [`manager::Action`].
+//! * **A main process instead of the units** (`tenantd CMD`) is [`process::foreground`] alone: no configuration, no loop of ours.
 //!
 //! Imports run downwards only; `tests/it/architecture.rs` reads the `use` lines and enforces it:
 //! `main → cli → init → {process, proxy, control, journal, boot, poller, wire, signals, manager} → route → {http, unit, config}`.

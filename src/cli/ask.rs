@@ -8,9 +8,9 @@ use crate::config;
 use crate::control::{self, Answer, Request, UnitStatus};
 
 /// systemctl(1): the unit is not active.
-const NOT_ACTIVE: u8 = 3;
+pub(super) const NOT_ACTIVE: u8 = 3;
 /// systemctl(1): there is no such unit.
-const NO_SUCH_UNIT: u8 = 4;
+pub(super) const NO_SUCH_UNIT: u8 = 4;
 
 /// All units.
 pub(super) fn list(directory: &Path, json: bool) -> ExitCode {
@@ -86,7 +86,7 @@ fn one_job(directory: &Path, verb: &str, unit: &str, json: bool) -> Option<ExitC
 }
 
 /// Every answer that is not the one hoped for.
-fn unexpected(answer: Result<Answer, ExitCode>) -> ExitCode {
+pub(super) fn unexpected(answer: Result<Answer, ExitCode>) -> ExitCode {
     match answer {
         Ok(Answer::NoSuchUnit { unit }) => {
             eprintln!("tenantd: no unit {unit}; see tenantd list");
@@ -114,7 +114,7 @@ fn ask(directory: &Path, request: &Request) -> Result<Answer, ExitCode> {
 
 /// The control socket of the daemon that runs with this configuration. Only tenantd.toml is read: an operator can ask
 /// even while a unit file is broken.
-fn socket(directory: &Path) -> Result<PathBuf, ExitCode> {
+pub(super) fn socket(directory: &Path) -> Result<PathBuf, ExitCode> {
     match config::load_daemon(directory, &own) {
         Ok(config) => Ok(config.runtime_directory.join(control::SOCKET)),
         Err(mistakes) => {
@@ -124,7 +124,7 @@ fn socket(directory: &Path) -> Result<PathBuf, ExitCode> {
     }
 }
 
-fn print_json(value: &impl serde::Serialize) -> ExitCode {
+pub(super) fn print_json(value: &impl serde::Serialize) -> ExitCode {
     match serde_json::to_string_pretty(value) {
         Ok(text) => {
             print(&format!("{text}\n"));

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// Verb, its arguments, one line, and what more there is to say.
-const VERBS: [(&str, &str, &str, &str); 8] = [
+pub(super) const VERBS: [(&str, &str, &str, &str); 11] = [
     (
         "run",
         "",
@@ -16,12 +16,30 @@ const VERBS: [(&str, &str, &str, &str); 8] = [
         "check the whole configuration",
         "Prints every mistake with file, line and column. Needs no privilege and touches nothing: fit for docker build.\nExit code 0 or 78.",
     ),
+    (
+        "explain",
+        "[KEY]",
+        "what a key or a section of the configuration means",
+        "KEY is service, service.restart, restart …, or exit-codes; without one, all there is. Exit code 0, or 4 if nothing\nis called so.",
+    ),
+    (
+        "schema",
+        "[FILE]",
+        "JSON Schema of the configuration, for editors",
+        "FILE is tenantd.toml or unit; without one, both. Exit code 0.",
+    ),
     ("list", "", "all units with their state", "Exit code 0."),
     (
         "status",
         "[UNIT]",
         "the daemon, or one unit with its last lines",
         "Exit code 0 if the unit is active, 3 if it is not, 4 if there is no such unit.",
+    ),
+    (
+        "logs",
+        "[UNIT…]",
+        "the last lines of units and of tenantd",
+        "Prints the lines that tenantd keeps in memory, of all units or of those named; showcase@* is all of a template,\ntenantd is tenantd itself. Lines of requests are not kept: they are on tenantd's stdout only.\n\n  -f, --follow       go on with new lines, until tenantd ends\n  -n, --lines N      at most the last N, or all (10 with -f, else all)\n      --since TIME   only from then on (UTC): \"2026-11-22 10:00:00\", 10:00, today, yesterday, -1h, \"1h ago\", @1700000000\n      --json         one object a line: time, time_us, unit, pid, stream, text\n\nA reader that is too slow is told on stderr how many lines it missed. Exit code 0, or 1 if tenantd does not\nanswer, 4 if there is no such unit.",
     ),
     (
         "is-active",
@@ -43,12 +61,14 @@ const HEAD: &str = "\
 tenantd: a systemd-style init for containers that starts a tenant at its first request
 
 usage: tenantd [--config DIR] [--json] [VERB] [UNIT…]
+       tenantd CMD [ARG…]     a first word that is no verb: run CMD instead of the units, as tini would
+       tenantd -- CMD [ARG…]  the same, whatever its first word
 
 ";
 
 const OPTIONS: &str = "
   -c, --config DIR   configuration directory (else TENANTD_CONFIG, else /etc/tenantd)
-      --json         print JSON (check, list, status, start, stop, restart)
+      --json         print JSON (check, explain, list, status, logs, start, stop, restart)
   -h, --help         this text; tenantd help VERB says more
   -V, --version      the version
 

@@ -2,13 +2,21 @@
 
 mod ask;
 pub mod check;
+mod exec;
+mod exit_codes;
+mod explain;
 mod help;
+mod logs;
 mod run;
+mod schema;
+mod since;
 mod table;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+use run::Run;
 
 /// sysexits(3): the command line is wrong.
 const USAGE: u8 = 64;
@@ -24,7 +32,10 @@ struct Arguments {
     json: bool,
     help: bool,
     version: bool,
+    logs: logs::Options,
     words: Vec<String>,
+    /// All that follows `--`, or begins with a word that is no verb: a command, not to be looked into.
+    command: Option<Vec<OsString>>,
 }
 
 /// Runs the verb that the arguments name.
@@ -38,10 +49,17 @@ pub fn main() -> ExitCode {
     match words.as_slice() {
         _ if arguments.version => help::version(),
         _ if arguments.help => help::print(words.first().copied()),
+        [] if arguments.command.is_some() => exec::run(&arguments.command.unwrap_or_default()),
+        [] | ["run"] => run::run(&directory, &Run { main: arguments.command }),
         ["help", verb @ ..] => help::print(verb.first().copied()),
         ["version"] => help::version(),
-        [] | ["run"] => run::run(&directory),
+        ["logs", units @ ..] => logs::run(&directory, units, &arguments.logs, arguments.json),
+        _ if arguments.logs != logs::Options::default() => usage("--follow, --lines and --since are for logs"),
         ["check"] => check::run(&directory, arguments.json),
+        ["explain"] => explain::run(None, arguments.json),
+        ["explain", topic @ ..] => explain::run(Some(&topic.join(" ")), arguments.json),
+        ["schema"] => schema::run(None),
+        ["schema", file] => schema::run(Some(file)),
         ["list"] => ask::list(&directory, arguments.json),
         ["status"] => ask::system(&directory, arguments.json),
         ["status", unit] => ask::status(&directory, unit, arguments.json),
@@ -53,26 +71,44 @@ pub fn main() -> ExitCode {
             usage(&format!("{verb}: which unit? see tenantd list"))
         }
         [verb, ..] if help::is_verb(verb) => usage(&format!("{verb}: too many words")),
+        // Not reached: such a word begins a command.
         [word, ..] => usage(&format!("\"{word}\" is no verb of tenantd")),
     }
 }
 
-/// `--config` and `--json` are understood at every place.
+/// `--config` and `--json` are understood at every place, but not in a command.
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lexopt::Error> {
     use lexopt::prelude::*;
     let mut found = Arguments::default();
     let mut parser = lexopt::Parser::from_iter(arguments);
-    while let Some(argument) = parser.next()? {
+    loop {
+        found.command = command(&mut parser, &found.words);
+        let Some(argument) = parser.next()? else { return Ok(found) };
         match argument {
             Short('c') | Long("config") => found.config = Some(parser.value()?.into()),
             Long("json") => found.json = true,
             Short('h') | Long("help") => found.help = true,
             Short('V') | Long("version") => found.version = true,
+            Short('f') | Long("follow") => found.logs.follow = true,
+            Short('n') | Long("lines") => found.logs.lines = Some(parser.value()?.string()?),
+            Long("since") => found.logs.since = Some(parser.value()?.string()?),
             Value(word) => found.words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
     }
-    Ok(found)
+}
+
+/// The rest of the line, if a command begins here: after `--`, or with a first word that is no verb and no option.
+fn command(parser: &mut lexopt::Parser, words: &[String]) -> Option<Vec<OsString>> {
+    let mut rest = parser.try_raw_args()?;
+    let next = rest.peek()?;
+    let option = next.len() > 1 && next.as_encoded_bytes().starts_with(b"-");
+    if next == "--" && (words.is_empty() || words == ["run"]) {
+        rest.next();
+    } else if option || !words.is_empty() || next.to_str().is_some_and(help::is_verb) {
+        return None;
+    }
+    Some(rest.collect())
 }
 
 /// `--config`, else `TENANTD_CONFIG`, else `/etc/tenantd`.
@@ -117,7 +153,39 @@ mod tests {
             assert_eq!(found.words, ["status", "x"], "{line}");
             assert_eq!((found.config, found.json), (Some("/c".into()), true), "{line}");
         }
+        for line in [
+            "tenantd logs -f -n 5 --since -1h x",
+            "tenantd logs x --follow --lines=5 --since=-1h",
+            "tenantd -fn5 logs x --since -1h",
+        ] {
+            let found = parsed(line).unwrap();
+            let logs = logs::Options { follow: true, lines: Some("5".into()), since: Some("-1h".into()) };
+            assert_eq!((found.words, found.logs), (vec!["logs".to_owned(), "x".to_owned()], logs), "{line}");
+        }
         assert!(parsed("tenantd --colour").is_err());
+    }
+
+    #[test]
+    fn a_first_word_that_is_no_verb_begins_a_command() {
+        for (line, words, command) in [
+            ("tenantd bin/jobs -c x --json --", "", Some("bin/jobs -c x --json --")),
+            ("tenantd --json -c/c bin/jobs", "", Some("bin/jobs")),
+            ("tenantd -- status x", "", Some("status x")),
+            ("tenantd -- --help", "", Some("--help")),
+            ("tenantd -", "", Some("-")),
+            ("tenantd --", "", Some("")),
+            ("tenantd run -- bin/jobs -x", "run", Some("bin/jobs -x")),
+            ("tenantd run --json", "run", None),
+            ("tenantd start bin/jobs", "start bin/jobs", None),
+            ("tenantd start -- -x", "start -x", None),
+            ("tenantd help bin/jobs", "help bin/jobs", None),
+            ("tenantd", "", None),
+        ] {
+            let found = parsed(line).unwrap();
+            assert_eq!(found.words.join(" "), words, "{line}");
+            let found = found.command.map(|all| all.join(std::ffi::OsStr::new(" ")).into_string().unwrap());
+            assert_eq!(found.as_deref(), command, "{line}");
+        }
     }
 
     #[test]

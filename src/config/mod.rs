@@ -14,11 +14,11 @@ pub use crate::unit::{Diagnostic, Level};
 pub use load::{Loaded, load, load_daemon};
 pub use network::Network;
 
-use crate::unit::SectionDoc;
 use crate::unit::layers::Node;
 use crate::unit::route::check_path;
 use crate::unit::section::{Section, section};
 use crate::unit::value::{Cx, Value, positive};
+use crate::unit::{Kind, SectionDoc};
 
 /// The sections of tenantd.toml; the first is the top of the file.
 pub const SECTIONS: &[SectionDoc] = &[Top::DOC, Http::DOC, Health::DOC, Pool::DOC, Shutdown::DOC, Log::DOC];
@@ -148,6 +148,8 @@ fn addresses(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<SocketAddr>> {
 }
 
 impl Value for SocketAddr {
+    const KIND: Kind = Kind::Text;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let text = cx.text(node)?;
         let why =

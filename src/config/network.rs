@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::unit::Kind;
 use crate::unit::layers::Node;
 use crate::unit::value::{Cx, Value};
 
@@ -51,6 +52,8 @@ impl fmt::Display for Network {
 }
 
 impl Value for Network {
+    const KIND: Kind = Kind::Text;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let text = cx.text(node)?;
         cx.good(node.place, text.parse())

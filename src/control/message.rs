@@ -28,6 +28,20 @@ pub enum Request {
         /// Its name.
         unit: String,
     },
+    /// Last lines, each an answer of its own.
+    Logs {
+        /// Names or patterns (`web@*`); all if there is none.
+        units: Vec<String>,
+        /// At most so many of those that are kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lines: Option<usize>,
+        /// From this time on: microseconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<u64>,
+        /// And those to come, until either side ends.
+        #[serde(default)]
+        follow: bool,
+    },
     /// A defect on purpose, to see that it is contained. Debug builds only.
     #[cfg(debug_assertions)]
     Panic,
@@ -64,6 +78,18 @@ pub enum Answer {
         /// What failed, for people; empty when done.
         detail: String,
     },
+    /// To `logs`: a line.
+    Line {
+        /// The line.
+        line: LogLine,
+    },
+    /// To `logs`: lines that were lost before the next one, since the operator reads too slowly.
+    Missed {
+        /// How many.
+        lines: u64,
+    },
+    /// To `logs`: that was all.
+    End,
     /// No unit has this name.
     NoSuchUnit {
         /// The name asked for.
@@ -74,6 +100,15 @@ pub enum Answer {
         /// Why.
         reason: String,
     },
+}
+
+impl Answer {
+    /// Appends the answer and its newline.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        // Our own types always serialise; an empty line would say that it was not so.
+        let _ = serde_json::to_writer(&mut *out, self);
+        out.push(b'\n');
+    }
 }
 
 /// A unit, as `list` and `status` show it.
@@ -112,6 +147,21 @@ pub struct UnitStatus {
     /// Its last lines; only in `status`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tail: Vec<String>,
+}
+
+/// A line of the journal: escaped, without its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Microseconds since 1970.
+    pub time: u64,
+    /// Whose it is, or whom tenantd tells of; none is tenantd itself.
+    pub unit: Option<String>,
+    /// The process; none is tenantd.
+    pub pid: Option<u32>,
+    /// `stdout`, `stderr`, or `tenantd` for its own words.
+    pub stream: String,
+    /// What it says.
+    pub text: String,
 }
 
 /// A tenant's requests.
@@ -158,6 +208,11 @@ mod tests {
             (r#"{"verb":"list"}"#, Request::List),
             (r#"{"verb":"restart","unit":"a@b"}"#, Request::Restart { unit: "a@b".to_owned() }),
         ];
+        let logs = |lines, since, follow| Request::Logs { units: vec!["a@*".to_owned()], lines, since, follow };
+        let cases = cases.into_iter().chain([
+            (r#"{"verb":"logs","units":["a@*"],"follow":false}"#, logs(None, None, false)),
+            (r#"{"verb":"logs","units":["a@*"],"lines":10,"since":5,"follow":true}"#, logs(Some(10), Some(5), true)),
+        ]);
         for (text, request) in cases {
             assert_eq!(serde_json::from_str::<Request>(text).unwrap(), request);
             assert_eq!(serde_json::to_string(&request).unwrap(), text);
@@ -169,6 +224,7 @@ mod tests {
             r#"{"verb":"status"}"#,
             r#"{"verb":"rm","unit":"x"}"#,
             r#"{"verb":"stop","unit":"a","x":1}"#,
+            r#"{"verb":"logs","units":[],"lines":-1}"#,
         ] {
             assert!(serde_json::from_str::<Request>(bad).is_err(), "{bad}");
         }

@@ -1,11 +1,11 @@
-//! The control socket: one question, one answer, a line of JSON each.
+//! The control socket: one question, one answer, a line of JSON each; to `logs` as many answers as there are lines.
 
 mod client;
 mod message;
 mod server;
 
-pub use client::{NoAnswer, ask};
-pub use message::{Answer, Request, Requests, SystemStatus, UnitStatus};
+pub use client::{NoAnswer, Stream, ask, listen};
+pub use message::{Answer, LogLine, Request, Requests, SystemStatus, UnitStatus};
 pub use server::{OperatorKey, Server};
 
 /// Name of the socket in the runtime directory.

@@ -41,6 +41,8 @@ struct Operator {
     asked: bool,
     /// What is left of the answer.
     answer: Option<Vec<u8>>,
+    /// More answers follow this one.
+    listens: bool,
 }
 
 impl Server {
@@ -71,7 +73,7 @@ impl Server {
             }
             self.accepted += 1;
             let (wire, number) = (Wire::new(fd), self.accepted);
-            let operator = Operator { wire, number, question: Vec::new(), asked: false, answer: None };
+            let operator = Operator { wire, number, question: Vec::new(), asked: false, answer: None, listens: false };
             let key = self.operators.insert(operator);
             if self.registry.add_socket(self.operators[key].wire.fd(), Source::Operator(data(key))).is_err() {
                 self.operators.remove(key);
@@ -128,16 +130,26 @@ impl Server {
 
     /// Answers an operator who may have left.
     pub fn answer(&mut self, key: OperatorKey, answer: &Answer) {
+        let mut line = Vec::new();
+        answer.write_to(&mut line);
+        self.send(key, line, true);
+    }
+
+    /// Sends whole answers; after the last the connection is closed. Only to one who has taken all before: see [`Server::takes`].
+    pub fn send(&mut self, key: OperatorKey, answers: Vec<u8>, last: bool) {
         let Some(operator) = self.operators.get_mut(key) else { return };
-        // Our own types always serialise; an empty line would say that it was not so.
-        let mut line = serde_json::to_vec(answer).unwrap_or_default();
-        line.push(b'\n');
         operator.asked = true;
-        operator.answer = Some(line);
+        operator.answer = Some(answers);
+        operator.listens = !last;
         self.write(key);
     }
 
-    /// Writes what an operator takes. All written, or nobody there: the connection is closed.
+    /// Whether an operator has taken all that was sent; `None` if it has left.
+    pub fn takes(&self, key: OperatorKey) -> Option<bool> {
+        self.operators.get(key).map(|operator| operator.answer.is_none())
+    }
+
+    /// Writes what an operator takes. All written and the last, or nobody there: the connection is closed.
     fn write(&mut self, key: OperatorKey) {
         let Some(operator) = self.operators.get_mut(key) else { return };
         let Some(answer) = &mut operator.answer else { return };
@@ -145,10 +157,17 @@ impl Server {
             match operator.wire.write(answer, &[]) {
                 Write::Some(count) => drop(answer.drain(..count)),
                 Write::Blocked => return,
-                Write::Broken => break,
+                Write::Broken => {
+                    self.operators.remove(key);
+                    return;
+                }
             }
         }
-        self.operators.remove(key);
+        if operator.listens {
+            operator.answer = None;
+        } else {
+            self.operators.remove(key);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ impl Init {
             },
             Request::Start { unit } => return self.ask(operator, unit, JobKind::Start),
             Request::Stop { unit } => return self.ask(operator, unit, JobKind::Stop),
+            Request::Logs { units, lines, since, follow } => return self.logs(operator, &units, lines, since, follow),
             #[cfg(debug_assertions)]
             Request::Panic => panic!("asked for"),
             Request::Restart { unit } => return self.ask(operator, unit, JobKind::Restart),
@@ -99,7 +100,7 @@ impl Init {
             boot_ms: status.boot.map(millis),
             retry_ms: status.retry.map(until),
             requests: Requests { in_flight: load.in_flight, waiting: load.waiting, tunnels: load.tunnels },
-            tail: if with_tail { self.journal.tail(id).map(str::to_owned).collect() } else { Vec::new() },
+            tail: if with_tail { self.journal.tail(&unit.name) } else { Vec::new() },
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::journal::Stream;
 use crate::manager::{Action, Event, JobId, JobResult, Line, Step, Whom};
 use crate::poller::{Source, data};
 use crate::process::{self, Child, Ids, Plan};
-use crate::unit::{self, Priority, ServiceType, Unit, UnitId};
+use crate::unit::{self, Priority, ServiceType, UnitId};
 
 /// Points of `oom_score_adj` for everything but the high-priority units: the kernel takes a tenant first.
 const OOM_POINTS: i32 = 100;
@@ -58,7 +58,7 @@ impl Init {
             Ok(files) => files,
             Err(error) => return self.not_spawned(id, &error),
         };
-        let environment = self.environment(id, unit, user, files);
+        let environment = self.environment(id, step, user, files);
         let listener = if step == Step::Start { self.proxy.passed(id) } else { None };
         let rlimits: Vec<_> = service.limits().map(|(_, resource, limit)| (resource, limit)).collect();
         let plan = Plan {
@@ -94,15 +94,17 @@ impl Init {
     fn environment(
         &self,
         id: UnitId,
-        unit: &Unit,
+        step: Step,
         user: Option<&Ids>,
         files: Vec<(String, String)>,
     ) -> BTreeMap<String, String> {
+        let Some(unit) = self.manager.unit(id) else { return BTreeMap::new() };
         let notify = ("NOTIFY_SOCKET", self.notify_path.to_string_lossy().into_owned());
         let port = self.proxy.listener(id).and_then(|listener| listener.port());
         let given = files.iter().map(|(name, value)| (name.as_str(), value.clone()));
         let given = given.chain(settings::directory_variables(&unit.service));
         let given = given.chain([notify]).chain(port.map(|port| ("PORT", port.to_string())));
+        let given = given.chain(self.manager.variables(id, step));
         let own;
         let ids = match user {
             Some(ids) => ids,
@@ -134,14 +136,14 @@ impl Init {
     }
 
     fn signal(&mut self, unit: UnitId, whom: Whom, signal: unit::Signal) {
-        let all = self.manager.status(unit).and_then(|status| status.pid);
-        let pid = match whom {
-            Whom::Process(pid) => Some(pid),
-            Whom::All => all,
-        };
-        let signal = Signal::from_named_raw(signal.number());
-        if let (Some(pid), Some(signal)) = (pid, signal) {
-            self.kill(unit, pid, signal);
+        let Some(signal) = Signal::from_named_raw(signal.number()) else { return };
+        match whom {
+            Whom::Process(pid) => self.kill(unit, pid, signal),
+            Whom::Own | Whom::All => {
+                for pid in self.manager.pids(unit).collect::<Vec<_>>() {
+                    self.kill(unit, pid, signal);
+                }
+            }
         }
     }
 
@@ -160,8 +162,10 @@ impl Init {
         let Some(unit) = self.manager.unit(id) else { return };
         self.journal.say(Some(&unit.name), format_args!("{line}"));
         let remains = unit.service.kind == ServiceType::Oneshot && unit.service.remain_after_exit;
-        if matches!(line, Line::Stopped | Line::Failed(..)) || (matches!(line, Line::Finished(_)) && !remains) {
-            self.remove_directories(id);
+        match line {
+            Line::Finished(_) if remains => {}
+            Line::Stopped | Line::Finished(_) | Line::Failed(..) | Line::Limited(..) => self.remove_directories(id),
+            _ => {}
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use slotmap::SecondaryMap;
 
-use super::{Fatal, Init};
+use super::{Fatal, Init, Readers};
 use crate::boot::{self, Inherited};
 use crate::config::{Config, Loaded};
 use crate::control::{self, Server};
@@ -52,6 +52,7 @@ impl Init {
             notify_path: runtime.notify_path,
             _alone: runtime.alone,
             executed: SecondaryMap::new(),
+            unheard: SecondaryMap::new(),
             unread: Vec::new(),
             ready: VecDeque::with_capacity(1024),
             listen,
@@ -59,6 +60,7 @@ impl Init {
             now,
             stopping: false,
             exit: None,
+            readers: Readers::default(),
         })
     }
 }

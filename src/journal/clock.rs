@@ -4,14 +4,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The last second that was written, as text.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+pub struct Clock {
     second: Option<u64>,
     text: String,
 }
 
 impl Clock {
     /// Appends the stamp of `now` (RFC 3339, UTC, milliseconds).
-    pub(super) fn stamp(&mut self, now: SystemTime, out: &mut Vec<u8>) {
+    pub fn stamp(&mut self, now: SystemTime, out: &mut Vec<u8>) {
         let since = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         if self.second != Some(since.as_secs()) {
             self.second = Some(since.as_secs());
@@ -44,6 +44,18 @@ fn date(days: u64) -> (u64, u64, u64) {
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
+/// Days from 1970-01-01 to a Gregorian date, the reverse of what stamps do; `None` if there is no such day, or it is earlier.
+pub fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    if !(1..=12).contains(&month) || !(1970..=9999).contains(&year) {
+        return None;
+    }
+    let (year_from_march, month_from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, year_of_era) = (year_from_march / 400, year_from_march % 400);
+    let day_of_year = (153 * month_from_march + 2) / 5 + day.checked_sub(1)?;
+    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    days.checked_sub(719_468).filter(|days| date(*days) == (year, month, day))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +80,19 @@ mod tests {
         let mut clock = Clock::default();
         for (millis, expected) in table {
             assert_eq!(stamp(&mut clock, millis), expected);
+        }
+    }
+
+    #[test]
+    fn dates_and_days_are_each_others_reverse() {
+        for day in 0..60_000 {
+            let (year, month, of_month) = date(day);
+            assert_eq!(days(year, month, of_month), Some(day));
+        }
+        for (year, month, day) in
+            [(1969, 12, 31), (2026, 2, 29), (2026, 13, 1), (2026, 0, 1), (2026, 1, 0), (2026, 4, 31)]
+        {
+            assert_eq!(days(year, month, day), None);
         }
     }
 

@@ -6,13 +6,15 @@ use std::io::{self, Write};
 use std::mem;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use super::book::{Book, RingId};
 use super::clock::Clock;
 use super::escape::{Escaped, escape};
-use super::stream::Line;
+use super::stream::{Line, Origin, Stream};
+use crate::unit::Name;
 
 /// Bytes that wait for the writer; beyond it lines are dropped and counted. As many again may be on their way out.
 const ROOM: usize = 1 << 20;
@@ -34,9 +36,14 @@ struct State {
     /// Lines that found no room since the writer last took what there was.
     dropped: u64,
     clock: Option<Clock>,
+    /// The last lines, kept whatever becomes of the output.
+    book: Book,
     writer: Writer,
     finishing: bool,
 }
+
+/// Where a line is kept.
+type Place = (RingId, u32, Option<Stream>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Writer {
@@ -52,7 +59,8 @@ impl Queue {
     /// Starts the writer.
     pub(super) fn start(output: OwnedFd, timestamps: bool) -> io::Result<Arc<Self>> {
         let clock = timestamps.then(Clock::default);
-        let state = State { bytes: Vec::new(), dropped: 0, clock, writer: Writer::Busy, finishing: false };
+        let book = Book::default();
+        let state = State { bytes: Vec::new(), dropped: 0, clock, book, writer: Writer::Busy, finishing: false };
         let queue = Arc::new(Self { state: Mutex::new(state), filled: Condvar::new(), written: Condvar::new() });
         let (own, output) = (queue.clone(), File::from(output));
         std::thread::Builder::new().name("journal".into()).spawn(move || own.write_out(&output))?;
@@ -61,22 +69,35 @@ impl Queue {
 
     /// A line of a unit.
     pub(super) fn line(&self, line: Line) {
-        self.state().put(|out| {
-            out.extend_from_slice(line.prefix.as_bytes());
-            escape(line.text, out);
-            if line.split {
+        let Line { origin, text, split } = line;
+        let prefix = |out: &mut Vec<u8>| out.extend_from_slice(origin.prefix.as_bytes());
+        self.state().put(Some((origin.ring, origin.pid, origin.stream)), prefix, |out| {
+            escape(text, out);
+            if split {
                 out.extend_from_slice(" [\u{2026}]".as_bytes());
             }
         });
     }
 
-    /// A line of ours.
-    pub(super) fn own(&self, prefix: fmt::Arguments, text: fmt::Arguments) {
-        self.state().put(|out| {
-            // Writing to a Vec does not fail.
-            let _ = Escaped(out).write_fmt(prefix);
-            let _ = Escaped(out).write_fmt(text);
-        });
+    /// A line of ours, about a unit or about ourselves.
+    pub(super) fn own(&self, unit: Option<&Name>, text: fmt::Arguments) {
+        let mut state = self.state();
+        let ring = state.book.ring(unit);
+        let prefix = |out: &mut Vec<u8>| match unit {
+            Some(unit) => format(out, format_args!("tenantd: {unit}: ")),
+            None => format(out, format_args!("tenantd: ")),
+        };
+        state.put(Some((ring, 0, None)), prefix, |out| format(out, text));
+    }
+
+    /// A line of a request. It is not kept: a busy tenant's requests would push out what it says.
+    pub(super) fn access(&self, unit: &str, text: fmt::Arguments) {
+        self.state().put(None, |out| format(out, format_args!("{unit} access: ")), |out| format(out, text));
+    }
+
+    /// The last lines. Whoever calls must not log meanwhile: the lock is held.
+    pub(super) fn with_book<T>(&self, work: impl FnOnce(&mut Book) -> T) -> T {
+        work(&mut self.state().book)
     }
 
     /// A line of ours about a panic, which may have come while this very thread held the lock: then there is none.
@@ -90,10 +111,8 @@ impl Queue {
                     continue;
                 }
             };
-            return state.put(|out| {
-                // Writing to a Vec does not fail.
-                let _ = Escaped(out).write_fmt(format_args!("tenantd: {text}"));
-            });
+            let prefix = |out: &mut Vec<u8>| out.extend_from_slice(b"tenantd: ");
+            return state.put(Some((RingId::OWN, 0, None)), prefix, |out| format(out, text));
         }
     }
 
@@ -127,9 +146,16 @@ impl Queue {
 
     /// The thread's life.
     fn write_out(&self, output: &File) {
-        let mut bytes = Vec::new();
+        let (mut bytes, mut told) = (Vec::new(), false);
         while self.take(&mut bytes) {
-            write_all(output, &bytes);
+            match write_all(output, &bytes) {
+                Ok(()) => told = false,
+                Err(error) if !told => {
+                    told = true;
+                    self.own(None, format_args!("cannot write to stdout: {error}; see tenantd logs for what is kept"));
+                }
+                Err(_) => {}
+            }
             bytes.clear();
             bytes.shrink_to(KEPT);
         }
@@ -155,37 +181,61 @@ impl Queue {
 }
 
 impl State {
-    /// One line, if there is room. There is none until the writer takes all and says how many were dropped: so a gap
-    /// is in one place.
-    fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.bytes.len() >= ROOM {
+    /// One line, kept, and written if there is room. There is none until the writer takes all and says how many were
+    /// dropped: so a gap is in one place.
+    fn put(&mut self, place: Option<Place>, prefix: impl FnOnce(&mut Vec<u8>), text: impl FnOnce(&mut Vec<u8>)) {
+        let (now, start) = (SystemTime::now(), self.bytes.len());
+        if start >= ROOM && place.is_none() {
+            self.dropped += 1;
+            return;
+        }
+        self.stamp(now);
+        prefix(&mut self.bytes);
+        let from = self.bytes.len();
+        text(&mut self.bytes);
+        if let Some((ring, pid, stream)) = place {
+            self.book.push(ring, pid, stream, micros(now), &self.bytes[from..]);
+        }
+        if start >= ROOM {
+            self.bytes.truncate(start);
             self.dropped += 1;
         } else {
-            self.append(write);
+            self.bytes.push(b'\n');
         }
     }
 
-    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    fn stamp(&mut self, now: SystemTime) {
         if let Some(clock) = &mut self.clock {
-            clock.stamp(SystemTime::now(), &mut self.bytes);
+            clock.stamp(now, &mut self.bytes);
             self.bytes.push(b' ');
         }
-        write(&mut self.bytes);
-        self.bytes.push(b'\n');
     }
 
     /// Says how many were dropped, whatever the room.
     fn confess(&mut self) {
         let dropped = mem::take(&mut self.dropped);
         if dropped > 0 {
-            let text = format!("tenantd: {dropped} lines dropped: whoever reads this output is too slow");
-            self.append(|out| out.extend_from_slice(text.as_bytes()));
+            self.stamp(SystemTime::now());
+            let text = format!("tenantd: {dropped} lines dropped: whoever reads this output is too slow\n");
+            self.bytes.extend_from_slice(text.as_bytes());
         }
     }
 }
 
+/// Appends escaped text.
+fn format(out: &mut Vec<u8>, text: fmt::Arguments) {
+    // Writing to a Vec does not fail.
+    let _ = Escaped(out).write_fmt(text);
+}
+
+/// Microseconds since 1970.
+fn micros(now: SystemTime) -> u64 {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Writes everything, waiting as long as it takes. What cannot be written at all (EPIPE, EBADF, ENOSPC) is lost.
-fn write_all(mut output: &File, mut bytes: &[u8]) {
+fn write_all(mut output: &File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match output.write(bytes) {
             Ok(written) => bytes = &bytes[written..],
@@ -194,19 +244,30 @@ fn write_all(mut output: &File, mut bytes: &[u8]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let _ = poll(&mut [PollFd::new(output, PollFlags::OUT)], None);
             }
-            Err(_) => return,
+            Err(error) => return Err(error),
         }
     }
+    Ok(())
 }
 
 /// What env_logger writes to: whole records, each ending in a newline.
-pub(super) struct LogLines(pub(super) Arc<Queue>);
+pub(super) struct LogLines {
+    queue: Arc<Queue>,
+    origin: Origin,
+}
+
+impl LogLines {
+    pub(super) fn new(queue: Arc<Queue>) -> Self {
+        let origin = Origin { prefix: "tenantd: ".to_owned(), ring: RingId::OWN, pid: 0, stream: None };
+        Self { queue, origin }
+    }
+}
 
 impl Write for LogLines {
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
         let text = record.strip_suffix(b"\n").unwrap_or(record);
-        self.0.line(Line { prefix: "tenantd: ", text, split: false });
-        self.0.wake();
+        self.queue.line(Line { origin: &self.origin, text, split: false });
+        self.queue.wake();
         Ok(record.len())
     }
 

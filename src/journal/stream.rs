@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use memchr::memchr;
 use rustix::io::Errno;
 
+use super::book::RingId;
 use crate::unit::{Name, UnitId};
 
 /// Longest line in bytes; a longer one is split, and every piece but its last is marked.
@@ -30,13 +31,23 @@ pub enum Progress {
     Closed,
 }
 
-/// A line on its way, without its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Line<'a> {
+/// Whose lines they are.
+#[derive(Debug)]
+pub(super) struct Origin {
     /// `showcase@2025-boston[412] stdout: `.
-    pub(super) prefix: &'a str,
+    pub(super) prefix: String,
+    pub(super) ring: RingId,
+    pub(super) pid: u32,
+    /// `None`: tenantd's own.
+    pub(super) stream: Option<Stream>,
+}
+
+/// A line on its way, without its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line<'a> {
+    pub(super) origin: &'a Origin,
     pub(super) text: &'a [u8],
-    /// The line was longer than the limit and goes on in the next one.
+    /// The line was longer than the limit, or did not end in time, and may go on in the next one.
     pub(super) split: bool,
 }
 
@@ -46,15 +57,25 @@ pub(super) struct Pipe {
     unit: UnitId,
     fd: OwnedFd,
     lines: Lines,
+    /// Somebody looks after the line that has no end yet.
+    pub(super) watched: bool,
+}
+
+impl Stream {
+    /// `stdout`, `stderr`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
 }
 
 impl Pipe {
-    pub(super) fn new(unit: UnitId, name: &Name, pid: u32, stream: Stream, fd: OwnedFd) -> Self {
-        let stream = match stream {
-            Stream::Stdout => "stdout",
-            Stream::Stderr => "stderr",
-        };
-        Self { unit, fd, lines: Lines { prefix: format!("{name}[{pid}] {stream}: "), partial: Vec::new() } }
+    pub(super) fn new(unit: UnitId, ring: RingId, name: &Name, pid: u32, stream: Stream, fd: OwnedFd) -> Self {
+        let prefix = format!("{name}[{pid}] {}: ", stream.as_str());
+        let origin = Origin { prefix, ring, pid, stream: Some(stream) };
+        Self { unit, fd, lines: Lines::new(origin), watched: false }
     }
 
     pub(super) fn unit(&self) -> UnitId {
@@ -90,21 +111,39 @@ impl Pipe {
     pub(super) fn flush(&mut self, emit: &mut impl FnMut(Line)) {
         self.lines.flush(emit);
     }
+
+    /// The number of the line that has no end yet, if there is one.
+    pub(super) fn unfinished(&self) -> Option<u64> {
+        (!self.lines.partial.is_empty()).then_some(self.lines.count)
+    }
+
+    /// Gives out what there is of a line whose end does not come: a prompt.
+    pub(super) fn lose_patience(&mut self, emit: &mut impl FnMut(Line)) {
+        self.lines.lose_patience(emit);
+    }
 }
 
 /// Bytes in any portions → lines.
 #[derive(Debug)]
 struct Lines {
-    prefix: String,
+    origin: Origin,
     partial: Vec<u8>,
+    /// Lines and pieces so far.
+    count: u64,
+    /// The last one was given out before its end came.
+    open: bool,
 }
 
 impl Lines {
+    fn new(origin: Origin) -> Self {
+        Self { origin, partial: Vec::new(), count: 0, open: false }
+    }
+
     fn feed(&mut self, mut bytes: &[u8], emit: &mut impl FnMut(Line)) {
         while let Some(end) = memchr(b'\n', bytes) {
             let (line, rest) = (&bytes[..end], &bytes[end + 1..]);
             if self.partial.is_empty() && line.len() <= LINE {
-                emit(Line { prefix: &self.prefix, text: without_return(line), split: false });
+                self.end(line, emit);
             } else {
                 self.extend(line, emit);
                 self.flush_line(emit);
@@ -114,18 +153,40 @@ impl Lines {
         self.extend(bytes, emit);
     }
 
+    /// A line with its end. The bare end of one that was given out already is no line.
+    fn end(&mut self, line: &[u8], emit: &mut impl FnMut(Line)) {
+        let text = without_return(line);
+        self.count += 1;
+        if !std::mem::take(&mut self.open) || !text.is_empty() {
+            emit(Line { origin: &self.origin, text, split: false });
+        }
+    }
+
     /// Adds to the partial line and gives out what is beyond the limit.
     fn extend(&mut self, bytes: &[u8], emit: &mut impl FnMut(Line)) {
         let mut rest = bytes;
         while self.partial.len() + rest.len() > LINE {
             let (piece, after) = rest.split_at(LINE - self.partial.len());
             self.partial.extend_from_slice(piece);
-            let cut = boundary(&self.partial);
-            emit(Line { prefix: &self.prefix, text: &self.partial[..cut], split: true });
-            self.partial.drain(..cut);
+            self.piece(emit);
             rest = after;
         }
         self.partial.extend_from_slice(rest);
+    }
+
+    /// Gives out the partial line but for a torn character.
+    fn piece(&mut self, emit: &mut impl FnMut(Line)) {
+        let cut = boundary(&self.partial);
+        emit(Line { origin: &self.origin, text: &self.partial[..cut], split: true });
+        self.partial.drain(..cut);
+        self.count += 1;
+    }
+
+    fn lose_patience(&mut self, emit: &mut impl FnMut(Line)) {
+        if boundary(&self.partial) > 0 {
+            self.piece(emit);
+            self.open = true;
+        }
     }
 
     fn flush(&mut self, emit: &mut impl FnMut(Line)) {
@@ -135,8 +196,10 @@ impl Lines {
     }
 
     fn flush_line(&mut self, emit: &mut impl FnMut(Line)) {
-        emit(Line { prefix: &self.prefix, text: without_return(&self.partial), split: false });
-        self.partial.clear();
+        let mut line = std::mem::take(&mut self.partial);
+        self.end(&line, emit);
+        line.clear();
+        self.partial = line;
     }
 }
 
@@ -156,8 +219,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn nobody() -> Lines {
+        Lines::new(Origin { prefix: String::new(), ring: RingId::OWN, pid: 0, stream: None })
+    }
+
     fn lines(portions: &[&[u8]]) -> Vec<(Vec<u8>, bool)> {
-        let mut lines = Lines { prefix: String::new(), partial: Vec::new() };
+        let mut lines = nobody();
         let mut all = Vec::new();
         let mut emit = |line: Line| all.push((line.text.to_vec(), line.split));
         portions.iter().for_each(|portion| lines.feed(portion, &mut emit));
@@ -202,6 +269,40 @@ mod tests {
     #[test]
     fn a_split_of_garbage_goes_on() {
         assert_eq!(lines(&[&[0x80; LINE + 1]]).iter().map(|(t, _)| t.len()).sum::<usize>(), LINE + 1);
+    }
+
+    #[test]
+    fn a_line_whose_end_is_late_is_given_out_once() {
+        let table: [(&[&str], &[&str]); 6] = [
+            (&["name? ", "\n", "next\n"], &["name? +", "next"]),
+            (&["name? ", "\r\n", "\n"], &["name? +", ""]),
+            (&["name? ", "bob\n\n"], &["name? +", "bob", ""]),
+            (&["a", "b", "c\n"], &["a+", "b+", "c"]),
+            (&["done\n", "\n"], &["done", ""]),
+            (&["", "\n"], &[""]),
+        ];
+        for (portions, expected) in table {
+            let (mut lines, mut all) = (nobody(), Vec::new());
+            let mut emit = |line: Line| {
+                let mark = if line.split { "+" } else { "" };
+                all.push(format!("{}{mark}", String::from_utf8_lossy(line.text)));
+            };
+            for portion in portions {
+                lines.feed(portion.as_bytes(), &mut emit);
+                lines.lose_patience(&mut emit);
+            }
+            assert_eq!(all, expected, "{portions:?}");
+        }
+    }
+
+    #[test]
+    fn a_late_end_tears_no_character() {
+        let (mut lines, mut all) = (nobody(), Vec::new());
+        for portion in [&b"\xf0\x9f"[..], b"\x92\x83!\n"] {
+            lines.feed(portion, &mut |line| all.push(line.text.to_vec()));
+            lines.lose_patience(&mut |line| all.push(line.text.to_vec()));
+        }
+        assert_eq!(all, ["\u{1f483}!".as_bytes()]);
     }
 
     proptest! {

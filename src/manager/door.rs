@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::event::Action;
-use super::state::State;
+use super::procs::{Procs, Slot};
+use super::state::{Start, Starting, State};
 use crate::unit::{Pass, Unit, UnitId};
 
 /// How requests stand to the unit.
@@ -33,10 +34,13 @@ impl Door {
             }
             State::Failed { .. } => Self::Shut,
             State::AutoRestart { .. } => Self::Due,
-            State::Waiting | State::Spawning { .. } | State::StartPre { .. } => Self::Coming,
-            State::Start { .. } if pass == Pass::Port => Self::Coming,
-            State::Start { .. } | State::Running { .. } | State::Exited => Self::Open,
-            State::StopDrain { .. } | State::StopSigterm { .. } | State::StopSigkill { .. } => Self::Held,
+            State::Waiting => Self::Coming,
+            State::Starting(Starting { stage: Start::Pre(_), .. }) => Self::Coming,
+            State::Starting(Starting { stage: Start::Main, .. }) if pass == Pass::Port => Self::Coming,
+            // Before there is a process, requests would be sent to nobody.
+            State::Starting(Starting { procs: Procs { main: Slot::Due, .. }, .. }) => Self::Coming,
+            State::Starting(_) | State::Running(_) | State::Reloading(_) | State::Exited => Self::Open,
+            State::Ending(_) => Self::Held,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::unit::{Name, Priority, Signal, UnitId};
+use crate::unit::{Name, NotifyAccess, Priority, Signal, UnitId};
 
 /// What happened (past tense).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +85,8 @@ pub enum Action {
 pub enum Whom {
     /// This one: the main process or a command, not reaped yet.
     Process(u32),
+    /// The main process and the command at hand, not what they have forked.
+    Own,
     /// Every one, whatever its parent, group or session.
     All,
 }
@@ -94,8 +96,8 @@ pub enum Whom {
 pub enum Notice {
     /// READY=1.
     Ready,
-    /// RELOADING=1, with MONOTONIC_USEC= if it was said.
-    Reloading(Option<Duration>),
+    /// RELOADING=1, with the time that MONOTONIC_USEC= gave.
+    Reloading(Option<Instant>),
     /// STOPPING=1.
     Stopping,
     /// STATUS=.
@@ -108,8 +110,10 @@ pub enum Notice {
     Watchdog,
     /// WATCHDOG=trigger.
     Trigger,
-    /// WATCHDOG_USEC=.
+    /// WATCHDOG_USEC=; zero turns the watchdog off.
     WatchdogInterval(Duration),
+    /// NOTIFYACCESS=.
+    Access(NotifyAccess),
 }
 
 /// Which command of a unit.
@@ -181,6 +185,8 @@ pub enum ActiveState {
     Activating,
     /// Up.
     Active,
+    /// Up, and reading its configuration again.
+    Reloading,
     /// Going down.
     Deactivating,
     /// Down after a failure.
@@ -227,8 +233,18 @@ pub enum Line {
     Stopped,
     /// `failed: exit-code, status=203/EXEC; next try in 100ms`
     Failed(Outcome, Option<Duration>),
+    /// `failed: exit-code, status=1/FAILURE; start limit hit, next try in 10s`
+    Limited(Outcome, Duration),
     /// `did not stop in 5s: SIGKILL`
     Killing(Duration),
+    /// `no WATCHDOG=1 in 30s: SIGABRT`
+    Watchdog,
+    /// `its main process ended: exit-code, status=1/FAILURE; exec_stop_post or processes that are left follow`
+    Ended(Outcome),
+    /// `reloading`
+    Reloading,
+    /// `reloaded`, or why not
+    Reloaded(Outcome),
     /// `not started: requires redis, which failed`
     Dependency(Name),
 }
@@ -246,6 +262,12 @@ pub enum Why {
     Itself,
     /// It did not get ready in time.
     Timeout,
+    /// A command or its main process failed before it was up.
+    Failed,
+    /// Its main process has ended.
+    Ended,
+    /// It did not say WATCHDOG=1 in time.
+    Watchdog,
     /// Another tenant needs its place.
     Room,
     /// A unit that it is bound to, requires or is part of is stopped.
@@ -263,6 +285,8 @@ pub enum Overdue {
     Port,
     /// Say READY=1.
     Ready,
+    /// End a command that follows the start.
+    Post,
     /// Anything else: a oneshot has to end, a program to be executed.
     Start,
 }
@@ -283,7 +307,7 @@ pub struct Status {
     pub sub: &'static str,
     /// Result of the last run.
     pub outcome: Outcome,
-    /// The main process.
+    /// The main process, or the command at hand.
     pub pid: Option<u32>,
     /// STATUS= of the process.
     pub text: String,
@@ -291,6 +315,8 @@ pub struct Status {
     pub starts: u64,
     /// Failures in a row.
     pub failures: u32,
+    /// The start limit holds it back (StartLimitHit=).
+    pub limited: bool,
     /// When it will be tried again (on request), for a unit that failed.
     pub retry: Option<Instant>,
     /// Since when it has been in this state.

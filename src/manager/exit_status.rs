@@ -1,7 +1,7 @@
 //! Names of exit codes (systemd.exec(5), "Process Exit Codes"): which step of the set-up failed.
 
-/// The name of an exit code, without `EXIT_`.
-pub(super) fn name(code: u8) -> Option<&'static str> {
+/// The name of an exit code, without `EXIT_`: 203 is `EXEC`.
+pub fn name(code: u8) -> Option<&'static str> {
     let (first, names): (u8, &[&str]) = match code {
         0..=1 => (0, &["SUCCESS", "FAILURE"]),
         2..=7 => (2, &LSB),

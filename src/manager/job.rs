@@ -1,7 +1,7 @@
 //! Jobs: what is asked of a unit, how two of them merge, and who is told the result. One job a unit at most.
 
 use super::Manager;
-use super::event::{Action, JobId, JobKind, JobResult, Why};
+use super::event::{Action, JobId, JobKind, JobResult, Outcome, Why};
 use super::service::Input;
 use super::state::State;
 use crate::unit::UnitId;
@@ -23,7 +23,7 @@ impl Manager {
             JobKind::Start => self.start(id, Some(job)),
             JobKind::Stop => self.stop(id, job),
             JobKind::Restart => self.restart(id, job),
-            JobKind::Reload => self.say(Action::Finish(job, JobResult::Invalid)),
+            JobKind::Reload => self.reload(id, job),
         }
     }
 
@@ -80,6 +80,16 @@ impl Manager {
         self.step(id, Input::Halt(Why::Asked));
     }
 
+    fn reload(&mut self, id: UnitId, job: JobId) {
+        self.step(id, Input::Reload);
+        let Some(entry) = self.units.get_mut(id) else { return };
+        match &mut entry.job {
+            _ if !entry.service.state.reloading() => self.say(Action::Finish(job, JobResult::Invalid)),
+            Some(old) => old.ids.push(job),
+            None => self.install(id, JobKind::Reload, Some(job)),
+        }
+    }
+
     fn install(&mut self, id: UnitId, kind: JobKind, job: Option<JobId>) {
         if let Some(entry) = self.units.get_mut(id) {
             entry.job = Some(Job { kind, ids: job.into_iter().collect() });
@@ -99,8 +109,12 @@ impl Manager {
 
     /// What a change of state means for the unit's job.
     pub(super) fn conclude(&mut self, id: UnitId, old: State, new: State) {
-        if new.up() {
-            self.finish(id, JobResult::Done);
+        if new.reloading() {
+            // Its job ends with it.
+        } else if new.up() {
+            let reloaded = self.units.get(id).map_or(Outcome::Success, |entry| entry.service.reloaded);
+            let failed = old.reloading() && reloaded != Outcome::Success;
+            self.finish(id, if failed { JobResult::Failed(reloaded) } else { JobResult::Done });
         } else if new == State::Waiting && old != State::Waiting {
             self.enqueue(id);
         } else if new.down() && !old.down() {
@@ -134,7 +148,7 @@ impl Manager {
         match entry.service.state {
             State::Dead | State::Failed { hold: None } if entry.wanted => self.start(id, None),
             State::Failed { hold: Some(hold) } if !hold.refuse => {}
-            State::StopDrain { .. } | State::StopSigterm { .. } | State::StopSigkill { .. } => {}
+            state if state.stopping() => {}
             _ => entry.wanted = false,
         }
     }
@@ -150,15 +164,12 @@ impl Manager {
             State::Failed { hold: Some(hold) } | State::AutoRestart { hold } if hold.refuse => {
                 self.say(Action::Refuse(id, hold.until));
             }
-            State::Failed { .. } | State::StopDrain { .. } | State::StopSigterm { .. } | State::StopSigkill { .. } => {
-                entry.wanted = true;
-            }
+            State::Failed { .. } | State::Ending(_) => entry.wanted = true,
             State::AutoRestart { .. }
             | State::Waiting
-            | State::Spawning { .. }
-            | State::StartPre { .. }
-            | State::Start { .. }
-            | State::Running { .. }
+            | State::Starting(_)
+            | State::Running(_)
+            | State::Reloading(_)
             | State::Exited => {}
         }
     }

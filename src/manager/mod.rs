@@ -4,16 +4,21 @@
 //! wait in `order`; all ends in `shutdown`. Every change of a state passes `Manager::step`.
 
 mod door;
+mod ending;
 mod event;
 mod exit_status;
 mod graph;
+mod hook;
 mod job;
 mod lines;
 mod order;
 mod outcome;
+mod procs;
 mod restart;
+mod running;
 mod service;
 mod shutdown;
+mod starting;
 mod state;
 mod words;
 
@@ -24,6 +29,7 @@ pub use event::{
     Action, ActiveState, Event, Exit, JobId, JobKind, JobResult, Line, Notice, Outcome, Overdue, Status, Step, Whom,
     Why,
 };
+pub use exit_status::name as exit_code_name;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
@@ -31,7 +37,7 @@ use std::time::Instant;
 use slotmap::SlotMap;
 
 use crate::config;
-use crate::unit::{Name, Priority, Signal, Target, Unit, UnitId};
+use crate::unit::{Name, NotifyAccess, Priority, Target, Unit, UnitId};
 use door::Doorman;
 use graph::Graph;
 use job::Job;
@@ -129,6 +135,22 @@ impl Manager {
         self.owners.get(&pid).copied()
     }
 
+    /// The main process and the command at hand of a unit.
+    pub fn pids(&self, id: UnitId) -> impl Iterator<Item = u32> {
+        self.units.get(id).map(|entry| entry.service.state.procs()).unwrap_or_default().pids()
+    }
+
+    /// The main process of a unit.
+    pub fn main(&self, id: UnitId) -> Option<u32> {
+        self.units.get(id).and_then(|entry| entry.service.state.procs().main.pid())
+    }
+
+    /// Whose words on the notify socket count in this run of the unit.
+    pub fn access(&self, id: UnitId) -> NotifyAccess {
+        let of = |entry: &Entry| entry.service.access.unwrap_or(entry.unit.service.notify_access);
+        self.units.get(id).map_or(NotifyAccess::None, of)
+    }
+
     /// The next effect, in order. It is performed before the next is taken; what it causes may be dispatched at once.
     pub fn action(&mut self) -> Option<Action> {
         self.actions.pop_front()
@@ -158,13 +180,14 @@ impl Manager {
             Event::Executed(id, pid) if self.owner(pid) == Some(id) => self.step(id, Input::Executed),
             Event::Reached(id) => self.step(id, Input::Reached),
             Event::Notified(id, notice) => self.notified(id, notice),
-            Event::Exited { pid, exit, .. } => {
+            Event::Exited { pid, exit, rest } => {
                 if let Some(id) = self.owner(pid) {
-                    self.step(id, Input::Exited(exit));
+                    self.step(id, Input::Exited(pid, exit, rest));
                 }
             }
+            Event::Emptied(id) => self.step(id, Input::Emptied),
             Event::Signalled => self.signalled(),
-            Event::Emptied(_) | Event::Idlest(_) => {}
+            Event::Idlest(_) => {}
             // A pid that is no longer the unit's.
             Event::Executed(..) => {}
         }
@@ -200,6 +223,7 @@ impl Manager {
             text: entry.text.clone(),
             starts: entry.service.starts,
             failures: entry.service.failures(self.now),
+            limited: entry.service.limit.hit(),
             retry: entry.service.state.hold().map(|hold| hold.until),
             since: entry.since,
             boot: entry.service.boot,
@@ -223,7 +247,7 @@ impl Manager {
     }
 
     fn idled(&mut self, id: UnitId) {
-        if self.units.get(id).is_some_and(|entry| matches!(entry.service.state, State::Running { .. })) {
+        if self.units.get(id).is_some_and(|entry| matches!(entry.service.state, State::Running(_))) {
             self.step(id, Input::Halt(Why::Idle));
         }
     }
@@ -231,9 +255,26 @@ impl Manager {
     fn notified(&mut self, id: UnitId, notice: Notice) {
         match notice {
             Notice::Ready => self.step(id, Input::Ready),
+            Notice::Reloading(said) => self.step(id, Input::Reloading(said)),
             Notice::Stopping => self.step(id, Input::Stopping),
             Notice::Status(text) => self.say_status(id, text),
-            _ => {}
+            Notice::MainPid(pid) if self.owner(pid).is_none() => self.step(id, Input::MainPid(pid)),
+            // A command of the unit, or another unit's process.
+            Notice::MainPid(_) => {}
+            Notice::Extend(time) => self.step(id, Input::Extend(time)),
+            Notice::Watchdog => self.step(id, Input::Watchdog),
+            Notice::Trigger => self.step(id, Input::Trigger),
+            Notice::Access(access) => {
+                if let Some(entry) = self.units.get_mut(id) {
+                    entry.service.access = Some(access);
+                }
+            }
+            Notice::WatchdogInterval(interval) => {
+                if let Some(entry) = self.units.get_mut(id) {
+                    entry.service.watchdog = Some(interval);
+                }
+                self.step(id, Input::Watchdog);
+            }
         }
     }
 
@@ -271,9 +312,7 @@ impl Manager {
             self.say(match effect {
                 Effect::Spawn(step) => Action::Spawn(id, step),
                 Effect::Probe => Action::Probe(id),
-                Effect::Terminate(_) => Action::Kill(id, Whom::All, Signal::TERM),
-                Effect::Kill(pid) if new.pid() == Some(pid) => Action::Kill(id, Whom::All, Signal::KILL),
-                Effect::Kill(pid) => Action::Kill(id, Whom::Process(pid), Signal::KILL),
+                Effect::Kill(whom, signal) => Action::Kill(id, whom, signal),
             });
         }
         if old != new {
@@ -290,10 +329,10 @@ impl Manager {
         if let Some(at) = new.deadline() {
             self.timers.insert((at, id));
         }
-        if let Some(pid) = old.pid().filter(|&pid| new.pid() != Some(pid)) {
+        for pid in old.procs().pids() {
             self.owners.remove(&pid);
         }
-        if let Some(pid) = new.pid() {
+        for pid in new.procs().pids() {
             self.owners.insert(pid, id);
         }
         let Some(entry) = self.units.get_mut(id) else { return };

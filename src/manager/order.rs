@@ -40,7 +40,7 @@ impl Manager {
         let Some(entry) = self.units.get(id) else { return };
         match entry.service.state {
             State::Failed { hold: Some(_) } | State::AutoRestart { .. } if !asked => {}
-            State::Running { .. } | State::Exited => {}
+            state if state.up() => {}
             _ => self.start(id, None),
         }
     }
@@ -128,13 +128,8 @@ impl Entry {
             State::Dead => !coming && self.unit.service.kind != ServiceType::Oneshot,
             State::Failed { .. } => !coming,
             State::AutoRestart { hold } => !coming && hold.until > now + PATIENCE,
-            State::StopDrain { .. } | State::StopSigterm { .. } | State::StopSigkill { .. } => !coming,
-            State::Waiting
-            | State::Spawning { .. }
-            | State::StartPre { .. }
-            | State::Start { .. }
-            | State::Running { .. }
-            | State::Exited => false,
+            State::Ending(_) => !coming,
+            State::Waiting | State::Starting(_) | State::Running(_) | State::Reloading(_) | State::Exited => false,
         }
     }
 

@@ -1,65 +1,14 @@
-//! What follows when a process is up or has ended: the state to rest in, the result, the hold. Never an effect.
+//! What follows when a run is over: the state to rest in, the result, the hold. Never an effect.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::event::{Exit, Outcome, Why};
-use super::restart::{self, HEALTH, PATIENCE, later};
-use super::service::{Context, Service, probed};
+use super::event::{Exit, Outcome};
+use super::restart::{self, PATIENCE, later};
+use super::service::{Context, Service};
 use super::state::{Hold, State};
-use crate::unit::{Restart, ServiceType, Unit};
+use crate::unit::{ExitStatus, Restart, ServiceType, Signal, Unit};
 
 impl Service {
-    /// It is active.
-    pub(super) fn up(&mut self, pid: u32, begun: Instant, cx: Context) -> State {
-        self.boot = Some(cx.now - begun);
-        self.outcome = Outcome::Success;
-        State::Running { pid, since: cx.now }
-    }
-
-    /// The main process has ended before the unit was active.
-    pub(super) fn start_exited(&mut self, exit: Exit, begun: Instant, cx: Context) -> State {
-        match (cx.unit.service.kind, exit) {
-            (ServiceType::Oneshot, Exit::Code(0)) => {
-                self.boot = Some(cx.now - begun);
-                self.outcome = Outcome::Success;
-                if cx.unit.service.remain_after_exit { State::Exited } else { State::Dead }
-            }
-            // Its program has run: the child's set-up ends with 200–245 when it fails.
-            (ServiceType::Exec, Exit::Code(0)) if !probed(cx.unit) => {
-                self.boot = Some(cx.now - begun);
-                self.ended(Outcome::Success, Duration::ZERO, cx)
-            }
-            (ServiceType::Exec | ServiceType::Notify | ServiceType::NotifyReload, Exit::Code(0)) => {
-                self.not_started(Outcome::Protocol, cx)
-            }
-            (_, exit) => self.not_started(exit.into(), cx),
-        }
-    }
-
-    /// Leaves `Running`, with its uptime: a long one forgets the failures.
-    pub(super) fn leave(&mut self, since: Instant, cx: Context) -> Duration {
-        let uptime = cx.now.saturating_duration_since(since);
-        if uptime >= HEALTH {
-            self.failures = 0;
-        }
-        uptime
-    }
-
-    /// The main process of an active unit has ended by itself.
-    pub(super) fn running_exited(&mut self, exit: Exit, since: Instant, cx: Context) -> State {
-        let uptime = self.leave(since, cx);
-        self.ended(clean(exit, cx.unit), uptime, cx)
-    }
-
-    /// The process of a unit that was being stopped has ended.
-    pub(super) fn stopped(&mut self, why: Why, outcome: Outcome, cx: Context) -> State {
-        match why {
-            Why::Timeout => self.not_started(Outcome::Timeout, cx),
-            Why::Itself => self.ended(outcome, PATIENCE, cx),
-            Why::Idle | Why::Asked | Why::Shutdown | Why::Room | Why::Dependency | Why::Conflict => self.rest(outcome),
-        }
-    }
-
     /// The process of an active unit has ended by itself.
     pub(super) fn ended(&mut self, outcome: Outcome, uptime: Duration, cx: Context) -> State {
         if self.restarts(outcome, cx) {
@@ -105,7 +54,8 @@ impl Service {
     pub(super) fn hold(&mut self, outcome: Outcome, cx: Context) -> Hold {
         self.outcome = outcome;
         self.failures = self.failures.saturating_add(1);
-        let delay = self.jitter.spread(restart::delay(self.failures, &cx.unit.service));
+        let delay = restart::delay(self.failures, &cx.unit.service);
+        let delay = self.jitter.spread(self.limit.delay(delay, cx.now, &cx.unit.service));
         Hold { until: later(cx.now, delay), refuse: delay > PATIENCE }
     }
 
@@ -119,19 +69,28 @@ impl Service {
             Restart::OnAbnormal => !matches!(outcome, Outcome::Success | Outcome::ExitCode(_)),
             Restart::OnWatchdog => outcome == Outcome::Watchdog,
         };
-        wanted && cx.limit.is_none()
+        let prevented = &cx.unit.service.restart_prevent_exit_status;
+        wanted && cx.limit.is_none() && !self.last_exit.is_some_and(|exit| listed(exit, prevented))
     }
 }
 
-/// The outcome of a process that had its time: a daemon that dies by the usual signals has ended well
+/// The outcome of a process: a daemon that dies by the usual signals has ended well
 /// (systemd.service(5), SuccessExitStatus=).
 pub(super) fn clean(exit: Exit, unit: &Unit) -> Outcome {
+    let daemon = unit.service.kind != ServiceType::Oneshot;
     match exit {
-        Exit::Signal(libc::SIGHUP | libc::SIGINT | libc::SIGTERM | libc::SIGPIPE, _)
-            if unit.service.kind != ServiceType::Oneshot =>
-        {
-            Outcome::Success
-        }
+        Exit::Signal(libc::SIGHUP | libc::SIGINT | libc::SIGTERM | libc::SIGPIPE, _) if daemon => Outcome::Success,
+        exit if listed(exit, &unit.service.success_exit_status) => Outcome::Success,
         exit => exit.into(),
     }
+}
+
+/// Whether the list names this end.
+fn listed(exit: Exit, list: &[ExitStatus]) -> bool {
+    let status = match exit {
+        Exit::Code(code) => Some(ExitStatus::Code(code)),
+        Exit::Signal(signal, _) => Signal::new(signal).map(ExitStatus::Signal),
+        Exit::OutOfMemory => None,
+    };
+    status.is_some_and(|status| list.contains(&status))
 }

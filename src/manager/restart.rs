@@ -31,6 +31,44 @@ pub(super) fn delay(n: u32, service: &Service) -> Duration {
     Duration::from_micros(micros as u64).min(last)
 }
 
+/// The start limit (systemd.unit(5), StartLimitBurst=): a fixed window, as systemd's. It pauses and never gives up.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct StartLimit {
+    /// When the window began.
+    begun: Option<Instant>,
+    /// Starts in the window.
+    starts: u32,
+    /// The last pause: no later delay is shorter until the unit is well.
+    pause: Duration,
+}
+
+impl StartLimit {
+    /// A start begins.
+    pub(super) fn count(&mut self, now: Instant, service: &Service) {
+        match self.begun {
+            Some(begun) if now.saturating_duration_since(begun) <= service.start_limit_interval => {
+                self.starts = self.starts.saturating_add(1);
+            }
+            _ => (self.begun, self.starts) = (Some(now), 1),
+        }
+    }
+
+    /// The delay before the next start after a failure: `delay`, or longer if it would be one too many.
+    pub(super) fn delay(&mut self, delay: Duration, now: Instant, service: &Service) -> Duration {
+        let interval = service.start_limit_interval;
+        let inside = self.begun.is_some_and(|begun| later(now, delay).saturating_duration_since(begun) <= interval);
+        if inside && self.starts >= service.start_limit_burst {
+            self.pause = interval.max(self.pause.saturating_mul(2)).min(service.restart_max_delay_sec);
+        }
+        delay.max(self.pause)
+    }
+
+    /// It has been hit since the unit was last well.
+    pub(super) fn hit(&self) -> bool {
+        !self.pause.is_zero()
+    }
+}
+
 /// A deterministic source of jitter (splitmix64), so that tenants that failed together do not come back together.
 #[derive(Debug, Clone)]
 pub(super) struct Jitter(u64);

@@ -1,15 +1,15 @@
 //! One unit's service as a table: (input, state) → state and at most one effect. Never a job, an order or a socket.
 //!
-//! The pid lives only in the states that have a process; a deadline is a field of its state, so that leaving the
-//! state cancels it. Every input names every state: what is ignored is written out.
+//! The pids live only in the states that have processes; a deadline is a field of its state, so that leaving the state
+//! cancels it. Every input names every state: what is ignored is written out. What happens inside of a state that has
+//! stages is told in `starting`, `running` and `ending`; where a run leads to, in `outcome`.
 
 use std::time::{Duration, Instant};
 
-use super::event::{Exit, Outcome, Step, Why};
-use super::outcome::clean;
-use super::restart::{HEALTH, Jitter, PATIENCE, later};
-use super::state::State;
-use crate::unit::{Pass, ServiceType, Unit};
+use super::event::{Exit, Outcome, Step, Whom, Why};
+use super::restart::{HEALTH, Jitter, StartLimit, later};
+use super::state::{Running, Starting, State};
+use crate::unit::{NotifyAccess, Pass, ServiceType, Signal, Unit};
 
 /// What the table hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,27 +24,38 @@ pub(super) enum Input {
     Halt(Why),
     /// Stop, at once.
     Kill,
+    /// Reload.
+    Reload,
     Spawned(u32),
     SpawnFailed,
     Executed,
     Reached,
     Ready,
+    /// RELOADING=1, said then.
+    Reloading(Option<Instant>),
     Stopping,
+    MainPid(u32),
+    Extend(Duration),
+    Watchdog,
+    /// WATCHDOG=trigger.
+    Trigger,
     /// It has answered a request.
     Served,
     Drained,
-    Exited(Exit),
+    /// One of its processes has ended; `true` if others of it live that are neither main nor command.
+    Exited(u32, Exit, bool),
+    /// None of those is left.
+    Emptied,
     /// The deadline of the state has come.
     Elapsed,
 }
 
-/// What the table does about the process.
+/// What the table does about the processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     Spawn(Step),
     Probe,
-    Terminate(u32),
-    Kill(u32),
+    Kill(Whom, Signal),
 }
 
 /// The world around one input.
@@ -62,29 +73,46 @@ pub(super) struct Service {
     pub state: State,
     /// Result of the last run.
     pub outcome: Outcome,
+    /// Result of the last reload.
+    pub reloaded: Outcome,
+    /// How the main process of the last run ended.
+    pub last_exit: Option<Exit>,
     /// Failures in a row.
     pub failures: u32,
     /// From the first spawn to ready, of the last start.
     pub boot: Option<Duration>,
     /// Starts begun.
     pub starts: u64,
+    /// What WATCHDOG_USEC= said in this run.
+    pub watchdog: Option<Duration>,
+    /// What NOTIFYACCESS= said in this run.
+    pub access: Option<NotifyAccess>,
+    /// Processes that are neither main nor command live.
+    pub rest: bool,
+    pub limit: StartLimit,
     pub jitter: Jitter,
 }
 
-type Next = (State, Option<Effect>);
+pub(super) type Next = (State, Option<Effect>);
 
 impl Context<'_> {
     /// `after` from now, inside the shutdown budget.
-    fn within(&self, after: Duration) -> Instant {
+    pub(super) fn within(&self, after: Duration) -> Instant {
         self.clamp(later(self.now, after))
     }
 
-    fn clamp(&self, deadline: Instant) -> Instant {
+    pub(super) fn clamp(&self, deadline: Instant) -> Instant {
         self.limit.map_or(deadline, |limit| deadline.min(limit.max(self.now)))
     }
 
+    /// `timeout_stop` from now; during the shutdown at most this part of what is left.
+    pub(super) fn part(&self, numerator: u32, denominator: u32) -> Instant {
+        let left = self.limit.map(|limit| limit.saturating_duration_since(self.now) * numerator / denominator);
+        later(self.now, left.unwrap_or(Duration::MAX).min(self.unit.service.timeout_stop))
+    }
+
     /// How long requests in flight may take to end: a third of the stop at most.
-    fn drain(&self) -> Instant {
+    pub(super) fn drain(&self) -> Instant {
         let left = self.limit.map(|limit| limit.saturating_duration_since(self.now));
         later(self.now, left.unwrap_or(Duration::MAX).min(self.unit.service.timeout_stop) / 3)
     }
@@ -92,13 +120,26 @@ impl Context<'_> {
 
 impl Service {
     pub(super) fn new(jitter: Jitter) -> Self {
-        Self { state: State::Dead, outcome: Outcome::Success, failures: 0, boot: None, starts: 0, jitter }
+        Self {
+            state: State::Dead,
+            outcome: Outcome::Success,
+            reloaded: Outcome::Success,
+            last_exit: None,
+            failures: 0,
+            boot: None,
+            starts: 0,
+            watchdog: None,
+            access: None,
+            rest: false,
+            limit: StartLimit::default(),
+            jitter,
+        }
     }
 
     /// Failures in a row as of `now`: none once it has been up long enough.
     pub(super) fn failures(&self, now: Instant) -> u32 {
         match self.state {
-            State::Running { since, .. } if now.saturating_duration_since(since) >= HEALTH => 0,
+            State::Running(Running { since, .. }) if now.saturating_duration_since(since) >= HEALTH => 0,
             _ => self.failures,
         }
     }
@@ -114,135 +155,121 @@ impl Service {
     #[rustfmt::skip]
     fn next(&mut self, input: Input, cx: Context) -> Next {
         use {Input as I, State as S};
-        let kind = cx.unit.service.kind;
+        let stay = (self.state, None);
+        match input {
+            I::Exited(_, _, rest) => self.rest = rest,
+            I::Emptied => self.rest = false,
+            _ => {}
+        }
         match (input, self.state) {
             (I::Queue, S::Dead | S::Failed { .. } | S::AutoRestart { .. }) => (S::Waiting, None),
+            (I::Queue, S::Waiting | S::Starting(_) | S::Running(_) | S::Exited | S::Reloading(_) | S::Ending(_)) => stay,
 
             (I::Begin, S::Waiting) => self.begin(cx),
             (I::Fail(outcome), S::Waiting) => (self.not_started(outcome, cx), None),
+            (I::Begin | I::Fail(_), S::Dead | S::Starting(_) | S::Running(_) | S::Exited | S::Reloading(_)
+                | S::Ending(_) | S::Failed { .. } | S::AutoRestart { .. }) => stay,
 
-            (I::Spawned(pid), S::Spawning { halt: Some(why), .. }) => terminate(pid, why, cx),
-            (I::Spawned(pid), S::Spawning { step: Step::StartPre(n), begun, deadline, halt: None }) =>
-                (S::StartPre { n, pid, begun, deadline }, None),
-            (I::Spawned(pid), S::Spawning { begun, deadline, halt: None, .. }) =>
-                (S::Start { pid, begun, deadline }, None),
-            // Nobody asked for this process: never two for one unit.
-            (I::Spawned(pid), S::Dead | S::Waiting | S::StartPre { .. } | S::Start { .. } | S::Running { .. }
-                | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
-                | S::AutoRestart { .. }) => (self.state, Some(Effect::Kill(pid))),
-            (I::SpawnFailed, S::Spawning { halt: Some(_), .. }) => (S::Dead, None),
-            (I::SpawnFailed, S::Spawning { halt: None, .. }) => (self.not_started(Outcome::Resources, cx), None),
-
-            (I::Executed, S::Start { .. }) if probed(cx.unit) => (self.state, Some(Effect::Probe)),
-            (I::Executed, S::Start { pid, begun, .. }) if kind == ServiceType::Exec => (self.up(pid, begun, cx), None),
-            (I::Reached, S::Start { pid, begun, .. }) if probed(cx.unit) => (self.up(pid, begun, cx), None),
-            (I::Ready, S::Start { pid, begun, .. }) if kind == ServiceType::Notify => (self.up(pid, begun, cx), None),
-
-            (I::Halt(_) | I::Kill, S::Waiting | S::Exited) => (S::Dead, None),
+            (I::Halt(_) | I::Kill, S::Waiting) => (S::Dead, None),
             (I::Halt(_) | I::Kill, S::AutoRestart { hold }) => (self.resting(hold), None),
-            (I::Halt(why), S::Spawning { step, begun, deadline, .. }) =>
-                (S::Spawning { step, begun, deadline, halt: Some(why) }, None),
-            (I::Halt(why), S::StartPre { pid, .. } | S::Start { pid, .. }) => terminate(pid, why, cx),
-            (I::Halt(why), S::Running { pid, since }) => self.wind_down(pid, since, why, cx),
-            (I::Halt(why), S::StopDrain { pid, deadline, .. }) =>
-                (S::StopDrain { pid, deadline: deadline.min(cx.drain()), why }, None),
-            (I::Halt(why), S::StopSigterm { pid, since, deadline, .. }) =>
-                (S::StopSigterm { pid, since, deadline: cx.clamp(deadline), why }, None),
-            (I::Halt(why), S::StopSigkill { pid, deadline, .. }) => (S::StopSigkill { pid, deadline, why }, None),
-            (I::Stopping, S::Running { pid, since }) => self.wind_down(pid, since, Why::Itself, cx),
-            // Who answers is ready, whether it says so or not.
-            (I::Served, S::Start { pid, begun, .. }) if kind == ServiceType::Notify => {
-                self.failures = 0;
-                (self.up(pid, begun, cx), None)
-            }
+            (I::Halt(why), S::Starting(starting)) => self.halt_start(starting, why, cx),
+            (I::Halt(why), S::Running(_) | S::Reloading(_) | S::Exited) => self.wind_down(why, cx),
+            (I::Halt(why), S::Ending(ending)) => (S::Ending(ending.halted(why, cx)), None),
+            (I::Kill, S::Starting(_) | S::Running(_) | S::Reloading(_) | S::Exited | S::Ending(_)) => self.kill(cx),
+            (I::Halt(_) | I::Kill, S::Dead | S::Failed { .. }) => stay,
+
+            (I::Reload, S::Running(running)) => self.reload(running, cx),
+            (I::Reload, S::Dead | S::Waiting | S::Starting(_) | S::Exited | S::Reloading(_) | S::Ending(_)
+                | S::Failed { .. } | S::AutoRestart { .. }) => stay,
+
+            (I::Spawned(pid), S::Starting(_) | S::Reloading(_) | S::Ending(_)) => self.spawned(pid, cx),
+            // Nobody asked for this process: never two for one unit.
+            (I::Spawned(pid), S::Dead | S::Waiting | S::Running(_) | S::Exited | S::Failed { .. }
+                | S::AutoRestart { .. }) => (self.state, Some(Effect::Kill(Whom::Process(pid), Signal::KILL))),
+            (I::SpawnFailed, S::Starting(starting)) => self.start_failed(starting, Outcome::Resources, cx),
+            (I::SpawnFailed, S::Reloading(reloading)) => self.reload_failed(reloading, Outcome::Resources, cx),
+            (I::SpawnFailed, S::Ending(ending)) => self.stop_command_failed(ending, cx),
+            (I::SpawnFailed, S::Dead | S::Waiting | S::Running(_) | S::Exited | S::Failed { .. }
+                | S::AutoRestart { .. }) => stay,
+
+            (I::Executed | I::Reached | I::Ready | I::Served, S::Starting(starting)) =>
+                self.hears_start(input, starting, cx),
             // An answer proves more than any time: the next failure is the first.
-            (I::Served, S::Running { .. }) => { self.failures = 0; (self.state, None) }
-            (I::Drained, S::StopDrain { pid, why, .. }) => terminate(pid, why, cx),
+            (I::Served, S::Running(_) | S::Reloading(_)) => { self.well(); stay }
+            (I::Ready, S::Reloading(reloading)) => self.reload_ready(reloading, cx),
+            (I::Executed | I::Reached, S::Dead | S::Waiting | S::Running(_) | S::Exited | S::Reloading(_)
+                | S::Ending(_) | S::Failed { .. } | S::AutoRestart { .. })
+            | (I::Ready, S::Dead | S::Waiting | S::Running(_) | S::Exited | S::Ending(_) | S::Failed { .. }
+                | S::AutoRestart { .. })
+            | (I::Served, S::Dead | S::Waiting | S::Exited | S::Ending(_) | S::Failed { .. }
+                | S::AutoRestart { .. }) => stay,
 
-            (I::Kill, S::Spawning { step, begun, deadline, .. }) =>
-                (S::Spawning { step, begun, deadline, halt: Some(Why::Shutdown) }, None),
-            (I::Kill, S::StartPre { pid, .. } | S::Start { pid, .. } | S::Running { pid, .. } | S::StopDrain { pid, .. }
-                | S::StopSigterm { pid, .. } | S::StopSigkill { pid, .. }) => kill(pid, Why::Shutdown, cx),
+            (I::Reloading(_), S::Running(running)) => (self.reloads_itself(running, cx), None),
+            (I::Reloading(said), S::Reloading(reloading)) => (S::Reloading(reloading.heard(said)), None),
+            (I::Stopping, S::Running(_) | S::Reloading(_)) => self.stops_itself(cx),
+            (I::MainPid(pid), S::Starting(_) | S::Running(_) | S::Reloading(_)) => (self.state.with_main(pid), None),
+            (I::Extend(time), S::Starting(_) | S::Reloading(_) | S::Ending(_)) =>
+                (self.state.extended(cx.within(time)), None),
+            (I::Watchdog, S::Running(running)) => (S::Running(self.fed(running, cx)), None),
+            (I::Trigger, S::Running(running)) => self.watchdog_missed(running, cx),
+            (I::Reloading(_), S::Dead | S::Waiting | S::Starting(_) | S::Exited | S::Ending(_) | S::Failed { .. }
+                | S::AutoRestart { .. })
+            | (I::Stopping | I::MainPid(_) | I::Extend(_) | I::Watchdog | I::Trigger, S::Dead | S::Waiting | S::Exited
+                | S::Failed { .. } | S::AutoRestart { .. })
+            | (I::Stopping, S::Starting(_) | S::Ending(_))
+            | (I::MainPid(_), S::Ending(_))
+            | (I::Extend(_), S::Running(_))
+            | (I::Watchdog | I::Trigger, S::Starting(_) | S::Reloading(_) | S::Ending(_)) => stay,
 
-            (I::Exited(Exit::Code(0)), S::StartPre { n, begun, deadline, .. }) => after_pre(n, begun, deadline, cx),
-            (I::Exited(exit), S::StartPre { .. }) => (self.not_started(exit.into(), cx), None),
-            (I::Exited(exit), S::Start { begun, .. }) => (self.start_exited(exit, begun, cx), None),
-            (I::Exited(exit), S::Running { since, .. }) => (self.running_exited(exit, since, cx), None),
-            (I::Exited(exit), S::StopDrain { why, .. } | S::StopSigterm { why, .. }) =>
-                (self.stopped(why, clean(exit, cx.unit), cx), None),
-            (I::Exited(_), S::StopSigkill { why, .. }) => (self.stopped(why, Outcome::Timeout, cx), None),
+            (I::Drained, S::Ending(ending)) => self.drained(ending, cx),
+            (I::Drained, S::Dead | S::Waiting | S::Starting(_) | S::Running(_) | S::Exited | S::Reloading(_)
+                | S::Failed { .. } | S::AutoRestart { .. }) => stay,
 
-            (I::Elapsed, S::StartPre { pid, .. } | S::Start { pid, .. }) => terminate(pid, Why::Timeout, cx),
-            (I::Elapsed, S::StopDrain { pid, why, .. }) => terminate(pid, why, cx),
-            (I::Elapsed, S::StopSigterm { pid, why, .. } | S::StopSigkill { pid, why, .. }) => kill(pid, why, cx),
+            (I::Exited(pid, exit, _), S::Starting(starting)) => self.exited_starting(starting, pid, exit, cx),
+            (I::Exited(pid, exit, _), S::Running(running)) => self.exited_running(running, pid, exit, cx),
+            (I::Exited(pid, exit, _), S::Reloading(reloading)) => self.exited_reloading(reloading, pid, exit, cx),
+            (I::Exited(pid, exit, _), S::Ending(ending)) => self.exited_ending(ending, pid, exit, cx),
+            (I::Emptied, S::Ending(ending)) => self.go_on(ending, cx),
+            (I::Exited(..), S::Dead | S::Waiting | S::Exited | S::Failed { .. } | S::AutoRestart { .. })
+            | (I::Emptied, S::Dead | S::Waiting | S::Starting(_) | S::Running(_) | S::Exited | S::Reloading(_)
+                | S::Failed { .. } | S::AutoRestart { .. }) => stay,
+
+            (I::Elapsed, S::Starting(starting)) => self.start_overdue(starting, cx),
+            (I::Elapsed, S::Running(running)) => self.watchdog_missed(running, cx),
+            (I::Elapsed, S::Reloading(reloading)) => self.reload_overdue(reloading, cx),
+            (I::Elapsed, S::Ending(ending)) => self.stop_overdue(ending, cx),
             (I::Elapsed, S::Failed { .. }) => (S::Failed { hold: None }, None),
             (I::Elapsed, S::AutoRestart { .. }) => (S::Waiting, None),
-
-            // Ignored: what is there already, what comes too late, and what is not for this state.
-            (I::Queue, S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Running { .. }
-                | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. })
-            | (I::Begin | I::Fail(_), S::Dead | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. }
-                | S::Running { .. } | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. }
-                | S::Failed { .. } | S::AutoRestart { .. })
-            | (I::Halt(_) | I::Kill, S::Dead | S::Failed { .. })
-            | (I::SpawnFailed, S::Dead | S::Waiting | S::StartPre { .. } | S::Start { .. } | S::Running { .. }
-                | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
-                | S::AutoRestart { .. })
-            | (I::Executed | I::Reached | I::Ready, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. }
-                | S::Start { .. } | S::Running { .. } | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. }
-                | S::StopSigkill { .. } | S::Failed { .. } | S::AutoRestart { .. })
-            | (I::Stopping, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Exited
-                | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
-                | S::AutoRestart { .. })
-            | (I::Served, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. } | S::Exited
-                | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
-                | S::AutoRestart { .. })
-            | (I::Drained, S::Dead | S::Waiting | S::Spawning { .. } | S::StartPre { .. } | S::Start { .. }
-                | S::Running { .. } | S::Exited | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
-                | S::AutoRestart { .. })
-            | (I::Exited(_), S::Dead | S::Waiting | S::Spawning { .. } | S::Exited | S::Failed { .. }
-                | S::AutoRestart { .. })
-            | (I::Elapsed, S::Dead | S::Waiting | S::Spawning { .. } | S::Running { .. } | S::Exited) =>
-                (self.state, None),
+            (I::Elapsed, S::Dead | S::Waiting | S::Exited) => stay,
         }
     }
 
-    fn begin(&mut self, cx: Context) -> Next {
-        self.starts += 1;
-        let deadline = cx.unit.service.timeout_start.map(|timeout| later(cx.now, timeout));
-        let first = if cx.unit.service.exec_start_pre.is_empty() { Step::Start } else { Step::StartPre(0) };
-        spawn(first, cx.now, deadline)
+    /// The process that was asked for exists.
+    fn spawned(&mut self, pid: u32, cx: Context) -> Next {
+        let Some(procs) = self.state.procs().filled(pid) else {
+            return (self.state, Some(Effect::Kill(Whom::Process(pid), Signal::KILL)));
+        };
+        let state = self.state.with_procs(procs);
+        let unwanted = match state {
+            State::Ending(ending) => ending.unwanted(pid, cx),
+            State::Dead
+            | State::Waiting
+            | State::Starting(_)
+            | State::Running(_)
+            | State::Exited
+            | State::Reloading(_)
+            | State::Failed { .. }
+            | State::AutoRestart { .. } => None,
+        };
+        (state, unwanted)
     }
+}
 
-    /// Begins to stop a running unit: requests in flight end first.
-    fn wind_down(&mut self, pid: u32, since: Instant, why: Why, cx: Context) -> Next {
-        self.leave(since, cx);
-        match cx.unit.socket {
-            Some(_) => (State::StopDrain { pid, deadline: cx.drain(), why }, None),
-            None => terminate(pid, why, cx),
-        }
+impl Starting {
+    /// The same with these processes.
+    pub(super) fn with(self, procs: super::procs::Procs) -> Self {
+        Self { procs, ..self }
     }
-}
-
-/// The next pre-command, or the main command after the last.
-fn after_pre(n: usize, begun: Instant, deadline: Option<Instant>, cx: Context) -> Next {
-    let more = n + 1 < cx.unit.service.exec_start_pre.len();
-    spawn(if more { Step::StartPre(n + 1) } else { Step::Start }, begun, deadline)
-}
-
-fn spawn(step: Step, begun: Instant, deadline: Option<Instant>) -> Next {
-    (State::Spawning { step, begun, deadline, halt: None }, Some(Effect::Spawn(step)))
-}
-
-fn terminate(pid: u32, why: Why, cx: Context) -> Next {
-    let deadline = cx.within(cx.unit.service.timeout_stop);
-    (State::StopSigterm { pid, since: cx.now, deadline, why }, Some(Effect::Terminate(pid)))
-}
-
-/// Said again after a while: a group may fork faster than one SIGKILL reaches it.
-fn kill(pid: u32, why: Why, cx: Context) -> Next {
-    let again = cx.unit.service.timeout_stop.max(PATIENCE);
-    (State::StopSigkill { pid, deadline: later(cx.now, again), why }, Some(Effect::Kill(pid)))
 }
 
 /// Whether the unit is ready when its port answers.

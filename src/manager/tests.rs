@@ -1,6 +1,7 @@
 //! Stories as tables: events in, actions out. Each unit speaks by its name; log lines are kept apart.
 
 mod jobs;
+mod lifecycle;
 mod property;
 mod services;
 mod shutdown;

@@ -62,6 +62,7 @@ impl Display for ActiveState {
         f.pad(match self {
             Self::Inactive => "inactive",
             Self::Activating => "activating",
+            Self::Reloading => "reloading",
             Self::Active => "active",
             Self::Deactivating => "deactivating",
             Self::Failed => "failed",
@@ -89,6 +90,9 @@ impl Display for Why {
             Self::Shutdown => "shutdown",
             Self::Itself => "by itself",
             Self::Timeout => "start timeout",
+            Self::Failed => "its start failed",
+            Self::Ended => "its main process has ended",
+            Self::Watchdog => "watchdog",
             Self::Room => "another tenant needs its place",
             Self::Dependency => "a unit that it needs is stopped",
             Self::Conflict => "a unit that it conflicts with is started",
@@ -104,6 +108,9 @@ impl Display for Line {
             Self::Finished(boot) => write!(f, "finished in {}", Span(*boot)),
             Self::Stopping(why) => write!(f, "stopping: {why}"),
             Self::Overdue(Overdue::Pre, after) => write!(f, "stopping: exec_start_pre did not end in {}", Span(*after)),
+            Self::Overdue(Overdue::Post, after) => {
+                write!(f, "stopping: exec_start_post did not end in {}", Span(*after))
+            }
             Self::Overdue(Overdue::Port, after) => write!(f, "stopping: its port did not answer in {}", Span(*after)),
             Self::Overdue(Overdue::Start, after) => write!(f, "stopping: its start did not end in {}", Span(*after)),
             // Puma serves without that gem, and would be stopped for ever in the midst of it.
@@ -117,7 +124,16 @@ impl Display for Line {
             Self::Stopped => f.write_str("stopped"),
             Self::Failed(outcome, None) => write!(f, "failed: {outcome}"),
             Self::Failed(outcome, Some(next)) => write!(f, "failed: {outcome}; next try in {}", Span(*next)),
+            Self::Limited(outcome, next) => {
+                write!(f, "failed: {outcome}; start limit hit, next try in {}", Span(*next))
+            }
             Self::Killing(after) => write!(f, "did not stop in {}: SIGKILL", Span(*after)),
+            Self::Watchdog => f.write_str("stopping: no WATCHDOG=1 in time, SIGABRT"),
+            Self::Ended(Outcome::Success) => f.write_str("stopping: its main process has ended"),
+            Self::Ended(outcome) => write!(f, "stopping: its main process has ended: {outcome}"),
+            Self::Reloading => f.write_str("reloading"),
+            Self::Reloaded(Outcome::Success) => f.write_str("reloaded"),
+            Self::Reloaded(outcome) => write!(f, "reload failed: {outcome}; it runs on as it was"),
             Self::Dependency(name) => write!(f, "not started: requires {name}, which failed"),
         }
     }

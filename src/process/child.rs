@@ -15,10 +15,10 @@ use super::user::Ids;
 pub(super) const REPORT: usize = 8;
 
 /// Signals are numbered 1 to 64, real-time ones included (signal(7)).
-const SIGNALS: c_int = 64;
+pub(super) const SIGNALS: c_int = 64;
 
 /// Bytes of the kernel's signal mask.
-const MASK: usize = 8;
+pub(super) const MASK: usize = 8;
 
 /// The first descriptor that no `dup2` of ours has as its target (0 to 3 are targets).
 const FREE: c_int = 4;
@@ -137,7 +137,7 @@ fn with_signals_blocked<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
-fn errno() -> i32 {
+pub(super) fn errno() -> i32 {
     // SAFETY: the address of this thread's errno is always valid.
     unsafe { *libc::__errno_location() }
 }

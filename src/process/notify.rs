@@ -2,36 +2,40 @@
 
 use std::io;
 use std::mem::{size_of, zeroed};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with, sockopt};
 use rustix::process::Pid;
 
+use super::message::{Message, parse};
+
 /// Longest message in bytes (PIPE_BUF, as in systemd).
 const MAX: usize = 4096;
+
+/// Room in bytes for the kernel's credentials and 768 descriptors, as in systemd; Linux passes 253 at most.
+const CONTROL: usize = size_of::<libc::cmsghdr>() * 2 + size_of::<[u64; 2]>() + size_of::<[RawFd; 768]>();
 
 /// The socket that `NOTIFY_SOCKET` names.
 #[derive(Debug)]
 pub struct Receiver {
     socket: OwnedFd,
-    buffer: Box<[u8; MAX + 1]>,
+    buffer: Box<[u8; MAX]>,
+    /// Words, because control messages are aligned as such.
+    control: Box<[u64; CONTROL / 8]>,
 }
 
-/// What a process says of itself. The default says nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Message {
-    /// `READY=1`.
-    pub ready: bool,
-    /// `STOPPING=1`; then `ready` and `reloading` are false.
-    pub stopping: bool,
-    /// `RELOADING=1`; false beside `ready`.
-    pub reloading: bool,
-    /// `STATUS=`; an empty one clears. Dropped if it is not UTF-8.
-    pub status: Option<String>,
-    /// `MAINPID=`; 0, 1 and nonsense are dropped.
-    pub main_pid: Option<u32>,
+/// One datagram.
+#[derive(Debug, Default)]
+pub struct Notification {
+    /// The sender's pid, which the kernel vouches for; 0 if it is outside of our PID namespace, or broke the rules.
+    pub sender: u32,
+    /// What it says. Nothing, if it broke the rules.
+    pub message: Message,
+    /// The sender waits until this is closed: drop it after what came before is carried out (`BARRIER=1`,
+    /// sd_notify_barrier(3)). It asks for nothing else, so that anybody may send it.
+    pub barrier: Option<OwnedFd>,
 }
 
 impl Receiver {
@@ -49,39 +53,50 @@ impl Receiver {
         sockopt::set_socket_passcred(&socket, true)?;
         bind(&socket, &SocketAddrUnix::new(path)?)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
-        Ok(Self { socket, buffer: Box::new([0; MAX + 1]) })
+        Ok(Self { socket, buffer: Box::new([0; MAX]), control: Box::new([0; CONTROL / 8]) })
     }
 }
 
-/// The next message and its sender, or `None` when the queue is empty. A datagram that breaks the rules is an empty
-/// message of nobody (pid 0), so that whoever bounds a batch counts garbage too.
+/// The next datagram, or `None` when the queue is empty. One that breaks the rules says nothing and is of nobody (pid
+/// 0), so that whoever bounds a batch counts garbage too. An error other than the end of the queue also gives `None`:
+/// it would only come again, and the next datagram wakes us.
 impl Iterator for Receiver {
-    type Item = (u32, Message);
+    type Item = Notification;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let (bytes, sender) = receive(self.socket.as_fd(), &mut self.buffer[..])?;
-        let whole = bytes <= MAX && sender != 0;
-        Some(if whole { (sender, parse(&self.buffer[..bytes])) } else { (0, Message::default()) })
+    fn next(&mut self) -> Option<Notification> {
+        let received = receive(self.socket.as_fd(), &mut self.buffer[..], &mut self.control[..])?;
+        if !received.whole || received.sender == 0 {
+            return Some(Notification::default());
+        }
+        let message = parse(&self.buffer[..received.bytes]);
+        let barrier = received.descriptor.filter(|_| message.barrier && received.descriptors == 1);
+        Some(Notification { sender: received.sender, message, barrier })
     }
 }
 
-/// Room for the kernel's credentials and for nothing else: so no descriptor that somebody sends is ever given to us.
-#[repr(C)]
-struct Control {
-    header: libc::cmsghdr,
-    credentials: libc::ucred,
+/// What recvmsg(2) gave.
+#[derive(Default)]
+struct Received {
+    bytes: usize,
+    /// Neither data nor control data was cut.
+    whole: bool,
+    /// 0 if the kernel told none.
+    sender: u32,
+    /// The first descriptor; the others are closed.
+    descriptor: Option<OwnedFd>,
+    descriptors: usize,
 }
 
-/// One datagram: its bytes, cut at the buffer's end, and its sender's pid, 0 if the kernel told none. rustix and nix
-/// both refuse: one has no pid 0, which a sender outside of our PID namespace has, the other no cut control data.
-fn receive(socket: BorrowedFd, buffer: &mut [u8]) -> Option<(usize, u32)> {
-    // SAFETY: both are plain data, for which zeros are valid.
-    let (mut control, mut header): (Control, libc::msghdr) = unsafe { (zeroed(), zeroed()) };
+/// One datagram. rustix and nix both refuse what comes here: one has no pid 0, which a sender outside of our PID
+/// namespace has, the other no cut control data.
+fn receive(socket: BorrowedFd, buffer: &mut [u8], control: &mut [u64]) -> Option<Received> {
+    // SAFETY: plain data, for which zeros are valid.
+    let mut header: libc::msghdr = unsafe { zeroed() };
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     header.msg_iov = &raw mut part;
     header.msg_iovlen = 1;
-    header.msg_control = (&raw mut control).cast();
-    header.msg_controllen = size_of::<Control>() as _;
+    header.msg_control = control.as_mut_ptr().cast();
+    header.msg_controllen = size_of_val(control) as _;
     let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT;
     let received = rustix::io::retry_on_intr(|| {
         // SAFETY: `header` points to `part`, `buffer` and `control`, which are alive and as long as it says.
@@ -89,47 +104,58 @@ fn receive(socket: BorrowedFd, buffer: &mut [u8]) -> Option<(usize, u32)> {
         let failed = || rustix::io::Errno::from_io_error(&io::Error::last_os_error());
         usize::try_from(received).map_err(|_| failed().unwrap_or(rustix::io::Errno::IO))
     });
-    let told = (control.header.cmsg_level, control.header.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_CREDENTIALS);
-    let sender = u32::try_from(control.credentials.pid).ok().filter(|_| told);
-    received.ok().map(|bytes| (bytes, sender.unwrap_or(0)))
+    let whole = header.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) == 0;
+    let mut received = Received { bytes: received.ok()?, whole, ..Received::default() };
+    // SAFETY: the kernel has filled `header` and `control`, which it points to.
+    unsafe { received.unpack(&header) };
+    Some(received)
+}
+
+impl Received {
+    /// Takes what the control messages bring; every descriptor in them gets an owner.
+    ///
+    /// # Safety
+    /// recvmsg(2) has just succeeded with this header, and its control buffer is alive.
+    unsafe fn unpack(&mut self, header: &libc::msghdr) {
+        // SAFETY: the macros stay within the buffer that the kernel has filled.
+        let mut next = unsafe { libc::CMSG_FIRSTHDR(header) };
+        while !next.is_null() {
+            // SAFETY: `next` is a whole message inside of the buffer: its head, and as much data as its length says.
+            unsafe {
+                let (about, data) = (*next, libc::CMSG_DATA(next));
+                match (about.cmsg_level, about.cmsg_type) {
+                    (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
+                        let pid = data.cast::<libc::ucred>().read_unaligned().pid;
+                        self.sender = u32::try_from(pid).unwrap_or(0);
+                    }
+                    (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
+                        let length: usize = about.cmsg_len as _;
+                        for n in 0..(length - libc::CMSG_LEN(0) as usize) / size_of::<RawFd>() {
+                            self.own(data.cast::<RawFd>().add(n).read_unaligned());
+                        }
+                    }
+                    _ => {}
+                }
+                next = libc::CMSG_NXTHDR(header, next);
+            }
+        }
+    }
+
+    /// Keeps the first descriptor and closes the others: nothing is stored (`FDSTORE=1`).
+    ///
+    /// # Safety
+    /// The kernel has just made this descriptor for us.
+    unsafe fn own(&mut self, fd: RawFd) {
+        // SAFETY: nobody else has it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        self.descriptors += 1;
+        self.descriptor.get_or_insert(fd);
+    }
 }
 
 impl AsFd for Receiver {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
-    }
-}
-
-/// Reads the lines of a datagram. A NUL anywhere but at the end makes it empty; unknown keys are ignored.
-pub fn parse(bytes: &[u8]) -> Message {
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-    let mut message = Message::default();
-    if memchr::memchr(0, bytes).is_some() {
-        return message;
-    }
-    for line in bytes.split(|byte| *byte == b'\n') {
-        match line {
-            b"READY=1" => message.ready = true,
-            b"STOPPING=1" => message.stopping = true,
-            b"RELOADING=1" => message.reloading = true,
-            _ => message.assign(line),
-        }
-    }
-    message.ready &= !message.stopping;
-    message.reloading &= !message.stopping && !message.ready;
-    message
-}
-
-impl Message {
-    fn assign(&mut self, line: &[u8]) {
-        let Ok(line) = std::str::from_utf8(line) else { return };
-        match line.split_once('=') {
-            Some(("STATUS", text)) => self.status = Some(text.to_owned()),
-            Some(("MAINPID", pid)) => {
-                self.main_pid = pid.parse().ok().filter(|pid: &u32| *pid > 1 && i32::try_from(*pid).is_ok());
-            }
-            _ => {}
-        }
     }
 }
 
@@ -139,56 +165,4 @@ pub fn ancestor_session(pid: u32) -> Option<u32> {
     let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
     let session = rustix::process::getsid(Some(pid)).ok()?;
     u32::try_from(session.as_raw_nonzero().get()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn message(ready: bool, stopping: bool, reloading: bool) -> Message {
-        Message { ready, stopping, reloading, ..Message::default() }
-    }
-
-    #[test]
-    fn messages_are_read_as_systemd_reads_them() {
-        let status = |text: &str| Message { status: Some(text.into()), ..Message::default() };
-        let main_pid = |pid| Message { main_pid: Some(pid), ..Message::default() };
-        let table: [(&[u8], Message); 21] = [
-            (b"READY=1", message(true, false, false)),
-            (b"READY=1\n", message(true, false, false)),
-            (b"READY=1\0", message(true, false, false)),
-            (b"READY=1\0\0", Message::default()),
-            (b"READY=1\0STATUS=x", Message::default()),
-            (b"READY=0", Message::default()),
-            (b"ready=1", Message::default()),
-            (b" READY=1", Message::default()),
-            (b"STOPPING=1\nREADY=1\nRELOADING=1", message(false, true, false)),
-            (b"RELOADING=1\nREADY=1", message(true, false, false)),
-            (b"RELOADING=1\nMONOTONIC_USEC=1", message(false, false, true)),
-            (b"STATUS=a=b c", status("a=b c")),
-            (b"STATUS=", status("")),
-            (b"STATUS=\xff", Message::default()),
-            (b"STATUS=\xff\nREADY=1", message(true, false, false)),
-            (b"MAINPID=42", main_pid(42)),
-            (b"MAINPID=0", Message::default()),
-            (b"MAINPID=1", Message::default()),
-            (b"MAINPID=4294967295", Message::default()),
-            (b"BARRIER=1\nX\n=\n\n", Message::default()),
-            (b"", Message::default()),
-        ];
-        for (bytes, expected) in table {
-            assert_eq!(parse(bytes), expected, "{}", bytes.escape_ascii());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_give_one_state_at_most(bytes: Vec<u8>, text in "((READY|STOPPING|RELOADING|MAINPID)=1?\n?){0,6}") {
-            for bytes in [bytes.as_slice(), text.as_bytes()] {
-                let message = parse(bytes);
-                prop_assert!([message.ready, message.stopping, message.reloading].iter().filter(|is| **is).count() <= 1);
-            }
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use toml::de::DeValue;
 
+use super::kind::Kind;
 use super::layers::Node;
 use super::signal::Signal;
 use super::value::{Cx, Value};
@@ -16,6 +17,8 @@ pub enum ExitStatus {
 }
 
 impl Value for ExitStatus {
+    const KIND: Kind = Kind::ExitStatus;
+
     /// An integer is an exit code, a string a signal.
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         if !matches!(node.value, DeValue::Integer(_)) {

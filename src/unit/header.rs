@@ -1,12 +1,13 @@
 //! `[unit]`: what a unit is called and what it waits for (systemd.unit(5)).
 
+use super::kind::Kind;
 use super::layers::Node;
 use super::section::section;
 use super::value::{Cx, Value};
 use super::{Name, Priority, Target};
 
 section! {
-    /// Description, order and dependencies of a unit. [`Unit`](super::Unit) carries the same fields.
+    /// Description, order and dependencies of a unit.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Header in "unit" (fields) {
         /// One line for people; default: the unit's name.
@@ -34,12 +35,16 @@ section! {
 }
 
 impl Value for Priority {
+    const KIND: Kind = Kind::Words(&["normal", "high"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         cx.one_of(node, &[("normal", Self::Normal), ("high", Self::High)])
     }
 }
 
 impl Value for Target {
+    const KIND: Kind = Kind::Words(&["boot", "ready", "idle", "resume", "shutdown"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let words = [("boot", Self::Boot), ("ready", Self::Ready), ("idle", Self::Idle)];
         cx.one_of(node, &[&words[..], &[("resume", Self::Resume), ("shutdown", Self::Shutdown)]].concat())

@@ -47,17 +47,17 @@ impl fmt::Display for Limit {
 }
 
 /// A limit of things.
-pub(crate) fn count(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<Limit>> {
+pub(crate) fn count_limit(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<Limit>> {
     limit(node, cx, "1024", parse_count)
 }
 
 /// A limit of bytes.
-pub(crate) fn bytes(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<Limit>> {
+pub(crate) fn byte_limit(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<Limit>> {
     limit(node, cx, "64M", parse_size)
 }
 
 /// A limit of processor time, kept in seconds.
-pub(crate) fn time(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<Limit>> {
+pub(crate) fn time_limit(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<Limit>> {
     limit(node, cx, "10m", parse_seconds)
 }
 
@@ -84,7 +84,7 @@ fn parse_count(text: &str) -> Result<u64, String> {
 
 /// Whole seconds, rounded up: zero would be the least, not none.
 fn parse_seconds(text: &str) -> Result<u64, String> {
-    let span = parse_duration(text)?;
+    let Some(span) = parse_duration(text)? else { return Ok(Limit::INFINITY) };
     Ok(span.as_secs() + u64::from(span > Duration::from_secs(span.as_secs())))
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
+use super::kind::Kind;
 use super::layers::Node;
 use super::value::{Cx, Value};
 
@@ -22,6 +23,8 @@ impl fmt::Display for EnvironmentFile {
 }
 
 impl Value for EnvironmentFile {
+    const KIND: Kind = Kind::Text;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let text = cx.text(node)?;
         let (path, optional) = text.strip_prefix('-').map_or((&*text, false), |path| (path, true));

@@ -2,6 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 
+use super::kind::Kind;
 use super::layers::{Layers, Node};
 use super::nearest::hint;
 use super::report::{Place, Report};
@@ -25,6 +26,8 @@ pub struct KeyDoc {
     pub name: &'static str,
     /// The lines of its documentation.
     pub doc: &'static [&'static str],
+    /// What it takes.
+    pub kind: Kind,
 }
 
 /// A type that is read from a section.
@@ -160,7 +163,7 @@ macro_rules! section {
         pub struct $Section:ident in $name:literal ($fields:ident) {
             $(
                 $(#[doc = $doc:expr])*
-                $field:ident $(in $key:literal)? : $Type:ty $(as $read:path)? = $default:expr;
+                $field:ident $(in $key:literal)? : $Type:ty $(as $read:ident)? = $default:expr;
             )+
         }
     ) => {
@@ -177,6 +180,7 @@ macro_rules! section {
                 keys: &[$($crate::unit::section::KeyDoc {
                     name: $crate::unit::section::section!(@key $field $($key)?),
                     doc: &[$($doc),*],
+                    kind: $crate::unit::section::section!(@kind $Type $(, $read)?),
                 }),+],
             };
 
@@ -201,8 +205,11 @@ macro_rules! section {
     };
     (@key $field:ident) => { stringify!($field) };
     (@key $field:ident $key:literal) => { $key };
+    (@kind $Type:ty) => { <$Type as $crate::unit::value::Value>::KIND };
+    (@kind $Type:ty, positive) => { <$Type as $crate::unit::value::Value>::KIND };
+    (@kind $Type:ty, $read:ident) => { $crate::unit::Kind::of_reader(stringify!($read)) };
     (@read $fields:ident $name:ident) => { $fields.value($name) };
-    (@read $fields:ident $name:ident $read:path) => { $fields.value_with($name, $read) };
+    (@read $fields:ident $name:ident $read:ident) => { $fields.value_with($name, $read) };
 }
 
 pub(crate) use section;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::account::{group, groups, user};
 use super::command::{command, commands};
 use super::exit_status::ExitStatus;
+use super::kind::Kind;
 use super::layers::Node;
-use super::limit::{self, Limit};
+use super::limit::{Limit, byte_limit, count_limit, time_limit};
 use super::mode::{mode, umask};
 use super::notify_access::NotifyAccess;
 use super::path_list::{EnvironmentFile, directories};
@@ -56,23 +57,23 @@ section! {
         oom_score_adj: Option<i32> as points = None;
         /// Most open files, "soft:hard" or one for both; default: as tenantd was given. Raising a hard limit needs
         /// CAP_SYS_RESOURCE; this is so for all limits.
-        limit_nofile: Option<Limit> as limit::count = None;
+        limit_nofile: Option<Limit> as count_limit = None;
         /// Most processes and threads of the user, whoever started them.
-        limit_nproc: Option<Limit> as limit::count = None;
+        limit_nproc: Option<Limit> as count_limit = None;
         /// Largest core dump, in bytes ("64M", "soft:hard", "infinity").
-        limit_core: Option<Limit> as limit::bytes = None;
+        limit_core: Option<Limit> as byte_limit = None;
         /// Most locked memory, in bytes.
-        limit_memlock: Option<Limit> as limit::bytes = None;
+        limit_memlock: Option<Limit> as byte_limit = None;
         /// Largest stack, in bytes.
-        limit_stack: Option<Limit> as limit::bytes = None;
+        limit_stack: Option<Limit> as byte_limit = None;
         /// Most address space, in bytes.
-        limit_as: Option<Limit> as limit::bytes = None;
+        limit_as: Option<Limit> as byte_limit = None;
         /// Largest file that it may write, in bytes.
-        limit_fsize: Option<Limit> as limit::bytes = None;
+        limit_fsize: Option<Limit> as byte_limit = None;
         /// Most processor time, in seconds or as a time span ("10m"), of each process.
-        limit_cpu: Option<Limit> as limit::time = None;
+        limit_cpu: Option<Limit> as time_limit = None;
         /// Most private memory, in bytes.
-        limit_data: Option<Limit> as limit::bytes = None;
+        limit_data: Option<Limit> as byte_limit = None;
         /// Directories made below /run (for an ordinary user below `$XDG_RUNTIME_DIR`) at each start, owned by the user, in
         /// `RUNTIME_DIRECTORY`. Removed when the unit is down.
         runtime_directory: Vec<PathBuf> as directories = Vec::new();
@@ -200,6 +201,8 @@ pub enum KillMode {
 }
 
 impl Value for ServiceType {
+    const KIND: Kind = Kind::Words(&["exec", "notify", "notify-reload", "oneshot"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let words = [("exec", Self::Exec), ("notify", Self::Notify), ("notify-reload", Self::NotifyReload)];
         cx.one_of(node, &[&words[..], &[("oneshot", Self::Oneshot)]].concat())
@@ -207,6 +210,8 @@ impl Value for ServiceType {
 }
 
 impl Value for Restart {
+    const KIND: Kind = Kind::Words(&["no", "always", "on-success", "on-failure", "on-abnormal", "on-watchdog"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let words = [("no", Self::No), ("always", Self::Always), ("on-success", Self::OnSuccess)];
         let more =
@@ -216,6 +221,8 @@ impl Value for Restart {
 }
 
 impl Value for KillMode {
+    const KIND: Kind = Kind::Words(&["group", "mixed", "process", "control-group"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         // systemd's word for the group is understood too.
         let words = [("group", Self::Group), ("mixed", Self::Mixed), ("process", Self::Process)];

@@ -4,6 +4,7 @@ use std::fmt;
 
 use toml::de::DeValue;
 
+use super::kind::Kind;
 use super::layers::Node;
 use super::value::{Cx, Value};
 
@@ -68,6 +69,8 @@ impl fmt::Display for Signal {
 }
 
 impl Value for Signal {
+    const KIND: Kind = Kind::Signal;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let text = match node.value {
             DeValue::Integer(number) => number.as_str().into(),

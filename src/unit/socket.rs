@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use super::kind::Kind;
 use super::layers::Node;
 use super::mode::mode;
 use super::section::section;
@@ -91,6 +92,8 @@ fn tcp(address: &str) -> Result<Listen, String> {
 }
 
 impl Value for Listen {
+    const KIND: Kind = Kind::Text;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let text = cx.text(node)?;
         cx.good(node.place, Self::parse(&text))
@@ -98,6 +101,8 @@ impl Value for Listen {
 }
 
 impl Value for Pass {
+    const KIND: Kind = Kind::Words(&["fds", "port"]);
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         cx.one_of(node, &[("fds", Self::Fds), ("port", Self::Port)])
     }

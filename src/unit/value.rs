@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use super::Name;
 use super::duration::{bounded, parse_duration};
+use super::kind::Kind;
 use super::layers::Node;
 use super::nearest::hint;
 use super::report::{Place, Report};
@@ -100,6 +101,9 @@ pub(crate) fn found(value: &DeValue<'_>) -> &'static str {
 
 /// A type that a configuration value can have.
 pub(crate) trait Value: Sized {
+    /// What it takes, for the reference.
+    const KIND: Kind = Kind::Any;
+
     /// Reads one value; `None` if it was wrong, and reported.
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self>;
 
@@ -110,18 +114,24 @@ pub(crate) trait Value: Sized {
 }
 
 impl Value for String {
+    const KIND: Kind = Kind::Text;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         cx.text(node).map(Cow::into_owned)
     }
 }
 
 impl Value for bool {
+    const KIND: Kind = Kind::Boolean;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         node.value.as_bool().or_else(|| cx.expected(node, "true or false"))
     }
 }
 
 impl Value for u32 {
+    const KIND: Kind = Kind::Integer;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let DeValue::Integer(number) = node.value else { return cx.expected(node, "an integer") };
         let number = u32::from_str_radix(number.as_str(), number.radix());
@@ -130,12 +140,16 @@ impl Value for u32 {
 }
 
 impl Value for usize {
+    const KIND: Kind = Kind::Integer;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         u32::read(node, cx).and_then(|number| usize::try_from(number).ok())
     }
 }
 
 impl Value for PathBuf {
+    const KIND: Kind = Kind::Text;
+
     /// An absolute path.
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let text = cx.text(node)?;
@@ -148,16 +162,17 @@ impl Value for PathBuf {
 }
 
 impl Value for Duration {
+    const KIND: Kind = Kind::Duration;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let span = match node.value {
             DeValue::Integer(number) => match u32::from_str_radix(number.as_str(), number.radix()) {
                 Ok(seconds) => bounded(Self::from_secs(seconds.into())),
                 Err(_) => Err("expected a positive number of seconds".into()),
             },
-            DeValue::String(_) => match &*cx.text(node)? {
-                "infinity" => Err("this cannot be \"infinity\"; write a duration such as \"90s\"".into()),
-                text => parse_duration(text),
-            },
+            DeValue::String(_) => parse_duration(&cx.text(node)?).and_then(|span| {
+                span.ok_or_else(|| "this cannot be \"infinity\"; write a duration such as \"90s\"".into())
+            }),
             _ => return cx.expected(node, "a duration such as \"90s\""),
         };
         cx.good(node.place, span)
@@ -165,9 +180,11 @@ impl Value for Duration {
 }
 
 impl Value for Option<Duration> {
+    const KIND: Kind = Kind::Limit;
+
     /// A duration, or "infinity" for none.
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
-        if node.value.as_str() == Some("infinity") {
+        if node.value.as_str().is_some_and(|text| parse_duration(text) == Ok(None)) {
             return Some(None);
         }
         positive(node, cx).map(Some)
@@ -178,6 +195,8 @@ impl<T: Value> Value for Option<T>
 where
     T: Optional,
 {
+    const KIND: Kind = T::KIND;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         T::read(node, cx).map(Some)
     }
@@ -190,6 +209,8 @@ impl Optional for PathBuf {}
 impl Optional for usize {}
 
 impl<T: Value> Value for Vec<T> {
+    const KIND: Kind = Kind::List(&T::KIND);
+
     /// Every item is read, so that every mistake is told.
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         match node.value {
@@ -206,6 +227,8 @@ impl<T: Value> Value for Vec<T> {
 }
 
 impl Value for Name {
+    const KIND: Kind = Kind::Text;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let text = cx.text(node)?;
         cx.good(node.place, Self::new(&text).map_err(|_| bad_name(&text)))
@@ -228,6 +251,8 @@ pub(crate) fn bad_name(text: &str) -> String {
 }
 
 impl Value for BTreeMap<String, String> {
+    const KIND: Kind = Kind::Variables;
+
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         Self::merged(std::iter::once(node), cx)
     }

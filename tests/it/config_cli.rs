@@ -80,3 +80,41 @@ fn an_instance_may_be_a_file_and_drop_ins_are_merged() {
     let environment = init.get("/nyc/environment").expect(200).text();
     assert!(environment.contains("EXTRA=dropped in") && environment.contains("TENANT=nyc"), "{environment}");
 }
+
+#[test]
+fn t81_what_cannot_be_ordered_is_refused_before_anything_is_touched() {
+    const BROKEN: [(&str, &str, &str); 3] = [
+        ("one.toml", "[service]\nexec_start = [\"true\"]\n[unit]\nafter = [\"two\"]\n", "units/one.toml:4:"),
+        ("self.toml", "[service]\nexec_start = [\"true\"]\n[unit]\nafter = [\"self\"]\n", "units/self.toml:4:"),
+        ("web@.toml", "[service]\nexec_start = [\"${missing}\"]\n[[instance]]\nname = \"a\"\n", "units/web@.toml:2:"),
+    ];
+    for (file, text, place) in BROKEN {
+        let two = "[service]\nexec_start = [\"true\"]\n[unit]\nafter = [\"one\"]\n";
+        let setup = Init::new()
+            .unit(file, text)
+            .unit("two.toml", if file == "one.toml" { two } else { "[service]\nexec_start = \"true\"\n" });
+        setup.write(free_address());
+        for words in [&["check"][..], &["run"], &[]] {
+            let ran = verb(setup.path(), words).expect(78);
+            assert!(ran.stderr.contains(place), "{ran:?}");
+        }
+        assert!(!setup.path().join("run").exists(), "{file}: the runtime directory was made");
+    }
+}
+
+#[test]
+fn explain_and_schema_need_no_configuration() {
+    let nowhere = std::path::Path::new("/nowhere/at/all");
+    let text = verb(nowhere, &["explain", "[service]"]).expect(0).stdout;
+    assert!(text.contains("exec_start") && text.contains("takes: "), "{text}");
+    let miss = verb(nowhere, &["explain", "exec_strat"]).expect(4);
+    assert!(miss.stderr.contains("did you mean \"exec_start\"?"), "{miss:?}");
+    let codes = verb(nowhere, &["explain", "exit-codes", "--json"]).expect(0).json();
+    let user = codes["names"].as_array().expect("names").iter().find(|one| one["code"] == 217).expect("217");
+    assert_eq!(user["name"], "USER");
+    let all = verb(nowhere, &["explain", "--json"]).expect(0).json();
+    assert!(all.as_array().is_some_and(|sections| sections.len() >= 10), "{all}");
+    let schema = verb(nowhere, &["schema", "unit"]).expect(0).json();
+    assert_eq!(schema["properties"]["service"]["properties"]["essential"]["type"], "boolean");
+    verb(nowhere, &["schema", "x"]).expect(64);
+}

@@ -162,7 +162,9 @@ impl World {
             Action::Kill(id, whom, signal) => {
                 let hit: Vec<u32> = match whom {
                     Whom::Process(pid) => vec![pid],
-                    Whom::All => self.processes.iter().filter(|(_, (of, _))| *of == id).map(|(&pid, _)| pid).collect(),
+                    Whom::Own | Whom::All => {
+                        self.processes.iter().filter(|(_, (of, _))| *of == id).map(|(&pid, _)| pid).collect()
+                    }
                 };
                 for pid in hit {
                     assert_eq!(self.processes.get(&pid).map(|&(unit, _)| unit), Some(id), "a signal to a stranger");
@@ -230,7 +232,9 @@ impl World {
         for id in self.manager.ids().collect::<Vec<_>>() {
             let (Some(unit), Some(status)) = (self.manager.unit(id), self.manager.status(id)) else { continue };
             let alive: Vec<u32> = self.processes.iter().filter(|(_, (of, _))| *of == id).map(|(&pid, _)| pid).collect();
-            assert_eq!(status.pid.into_iter().collect::<Vec<_>>(), alive, "{} in {}", status.name, status.sub);
+            let mut known: Vec<u32> = self.manager.pids(id).collect();
+            known.sort_unstable();
+            assert_eq!(known, alive, "{} in {}", status.name, status.sub);
             assert!(alive.iter().all(|&pid| self.manager.owner(pid) == Some(id)));
             let coming = matches!(status.sub, "start-pre" | "start");
             booting += usize::from(coming && unit.route.is_some());
@@ -256,7 +260,7 @@ impl World {
 
     fn exit(&mut self, pid: u32, exit: Exit) {
         if self.processes.remove(&pid).is_some() {
-            self.event(Event::Exited { pid: pid, exit: exit, rest: false });
+            self.event(Event::Exited { pid, exit, rest: false });
         }
     }
 
@@ -308,7 +312,7 @@ impl World {
                     self.exit(pid, if lucky { Exit::Code(0) } else { exit });
                 }
             }
-            Act::Stray(pid) => self.event(Event::Exited { pid: pid, exit: Exit::Code(0), rest: false }),
+            Act::Stray(pid) => self.event(Event::Exited { pid, exit: Exit::Code(0), rest: false }),
             Act::Signal => {
                 self.signalled = self.signalled.or(Some(self.now));
                 self.event(Event::Signalled);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::config;
-use crate::manager::{Action, Event, Exit, JobId, JobKind, Line, Manager, Notice, Status, Step};
+use crate::manager::{Action, Event, Exit, JobId, JobKind, Line, Manager, Notice, Status, Step, Whom};
 use crate::unit::{
     Listen, Name, Pass, Priority, Restart, Route, Sandbox, Service, ServiceType, Signal, Socket, Target, Unit, UnitId,
 };
@@ -67,6 +67,11 @@ impl Unit {
     }
     pub(in crate::manager) fn pre(mut self, commands: usize) -> Self {
         self.service.exec_start_pre = vec![vec!["/bin/true".into()]; commands];
+        self
+    }
+    /// Changes the service.
+    pub(in crate::manager) fn service(mut self, change: impl FnOnce(&mut Service)) -> Self {
+        change(&mut self.service);
         self
     }
     pub(in crate::manager) fn port(mut self) -> Self {
@@ -166,6 +171,20 @@ impl World {
     pub fn die(&mut self, name: &str, signal: i32) -> Vec<String> {
         self.event(Event::Exited { pid: self.pid(name), exit: Exit::Signal(signal, false), rest: false })
     }
+    /// The process that was made last has ended; others of the unit live on.
+    pub fn exit_with_rest(&mut self, name: &str, code: u8) -> Vec<String> {
+        self.event(Event::Exited { pid: self.pid(name), exit: Exit::Code(code), rest: true })
+    }
+    /// A process that is not the last one.
+    pub fn exit_of(&mut self, pid: u32, code: u8) -> Vec<String> {
+        self.event(Event::Exited { pid, exit: Exit::Code(code), rest: false })
+    }
+    pub fn emptied(&mut self, name: &str) -> Vec<String> {
+        self.event(Event::Emptied(self.id(name)))
+    }
+    pub fn notified(&mut self, name: &str, notice: Notice) -> Vec<String> {
+        self.event(Event::Notified(self.id(name), notice))
+    }
     pub fn start(&mut self, job: u64, name: &str) -> Vec<String> {
         self.event(Event::Asked(JobId(job), self.id(name), JobKind::Start))
     }
@@ -174,6 +193,10 @@ impl World {
     }
     pub fn restart(&mut self, job: u64, name: &str) -> Vec<String> {
         self.event(Event::Asked(JobId(job), self.id(name), JobKind::Restart))
+    }
+
+    pub fn reload(&mut self, job: u64, name: &str) -> Vec<String> {
+        self.event(Event::Asked(JobId(job), self.id(name), JobKind::Reload))
     }
 
     /// Lets the time pass, deadline by deadline.
@@ -257,9 +280,15 @@ impl World {
         let (id, word) = match action {
             Action::Spawn(id, Step::StartPre(n)) => (id, format!("spawn pre {n}")),
             Action::Spawn(id, Step::Start) => (id, "spawn".into()),
-            Action::Spawn(id, step) => (id, format!("spawn {step:?}")),
-            Action::Kill(id, _, Signal::KILL) => (id, "kill".into()),
-            Action::Kill(id, ..) => (id, "terminate".into()),
+            Action::Spawn(id, Step::StartPost(n)) => (id, format!("spawn post {n}")),
+            Action::Spawn(id, Step::Reload(n)) => (id, format!("spawn reload {n}")),
+            Action::Spawn(id, Step::Stop(n)) => (id, format!("spawn stop {n}")),
+            Action::Spawn(id, Step::StopPost(n)) => (id, format!("spawn stop-post {n}")),
+            Action::Kill(id, Whom::All, Signal::KILL) => (id, "kill".into()),
+            Action::Kill(id, Whom::All, Signal::TERM) => (id, "terminate".into()),
+            Action::Kill(id, Whom::All, signal) => (id, format!("{signal}")),
+            Action::Kill(id, Whom::Own, signal) => (id, format!("{signal} to its own")),
+            Action::Kill(id, Whom::Process(_), signal) => (id, format!("{signal} to one")),
             Action::MakeRoom(wanted) => return format!("make room {wanted}"),
             Action::Watch(id) => (id, "watch".into()),
             Action::Unwatch(id) => (id, "unwatch".into()),
