@@ -131,7 +131,7 @@ mod tests {
             ("4096:1024", COUNT, "write \"1024:4096\""),
             ("infinity:1", COUNT, "write \"1:infinity\""),
             ("1X", BYTES, "bad size"),
-            ("10M", TIME, "bad duration"),
+            ("10x", TIME, "bad duration"),
         ] {
             let read = Limit::parse(text, one);
             assert!(read.as_ref().is_err_and(|error| error.contains(why)), "{text}: {read:?}");
