@@ -6,6 +6,7 @@ mod fatal;
 mod hear;
 mod logs;
 mod open;
+mod settings;
 
 pub use fatal::Fatal;
 use logs::Readers;
@@ -230,9 +231,9 @@ impl Init {
         match process::read_executed(std::os::fd::AsFd::as_fd(fd)) {
             Executed::Pending => return,
             Executed::Succeeded => self.dispatch(Event::Executed(unit, pid)),
-            Executed::Failed { step, errno } => {
+            Executed::Failed { step, errno, which } => {
                 if let Some(unit) = self.manager.unit(unit) {
-                    let why = effects::refusal(unit, program, step, errno);
+                    let why = settings::refusal(unit, program, step, errno, which);
                     self.journal.say(Some(&unit.name), format_args!("{why}"));
                 }
             }

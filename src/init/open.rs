@@ -130,7 +130,7 @@ fn add_sockets(proxy: &mut Proxy, manager: &Manager) -> Result<(), Fatal> {
 
 /// A service that runs as another user owns the path of its socket.
 fn give_socket(proxy: &Proxy, id: UnitId, unit: &crate::unit::Unit) {
-    let ids = unit.service.user.as_deref().map(process::user::look_up);
+    let ids = process::user::of(&unit.service);
     let given = match (ids, proxy.listener(id)) {
         (Some(Ok(ids)), Some(listener)) => listener.give(ids.uid, ids.gid),
         _ => Ok(()),

@@ -9,6 +9,7 @@ use super::{Listen, Pass, Priority, Restart, Sandbox, Service, ServiceType, Sock
 pub(crate) fn unit(draft: &mut Draft<'_>, report: &mut Report) {
     let Draft { unit, layers, .. } = draft;
     service(&mut unit.service, layers, report);
+    settings(&unit.service, layers, report);
     sandbox(&unit.sandbox, layers, report);
     if unit.route.is_some() {
         tenant(unit, layers, report);
@@ -56,6 +57,21 @@ fn sandbox(sandbox: &Sandbox, layers: &Layers<'_>, report: &mut Report) {
     {
         let place = layers.place("sandbox", "memory_high");
         report.warning(place, "[sandbox] memory_high: above memory_max, so that it never acts; lower it");
+    }
+}
+
+fn settings(service: &Service, layers: &Layers<'_>, report: &mut Report) {
+    if service.group.is_some() && service.user.as_ref().is_some_and(|user| user.contains(':')) {
+        let place = layers.place("service", "group");
+        report.error(place, "[service] group: user names a group already; leave one of them out");
+    }
+    let modes = [
+        ("runtime_directory_mode", "runtime_directory", service.runtime_directory.is_empty()),
+        ("state_directory_mode", "state_directory", service.state_directory.is_empty()),
+    ];
+    for (key, other, _) in modes.into_iter().filter(|(key, _, none)| *none && layers.node("service", key).is_some()) {
+        let place = layers.place("service", key);
+        report.warning(place, format!("[service] {key}: there is no {other}; add it, or leave this out"));
     }
 }
 

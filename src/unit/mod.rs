@@ -1,5 +1,6 @@
 //! Units as values: what a unit file says once it is merged, expanded and checked. Never touches a process.
 
+mod account;
 mod check;
 mod circle;
 mod command;
@@ -10,10 +11,13 @@ mod exit_status;
 mod header;
 mod kind;
 pub(crate) mod layers;
+mod limit;
 pub(crate) mod load;
+mod mode;
 mod name;
 pub(crate) mod nearest;
 mod notify_access;
+mod path_list;
 mod pattern;
 mod puma;
 pub(crate) mod report;
@@ -36,8 +40,10 @@ pub use duration::parse_duration;
 pub use exit_status::ExitStatus;
 pub use header::Header;
 pub use kind::Kind;
+pub use limit::Limit;
 pub use name::{BadName, Name};
 pub use notify_access::{NotifyAccess, Sender};
+pub use path_list::EnvironmentFile;
 pub use pattern::Pattern;
 pub use route::Route;
 pub use sandbox::Sandbox;

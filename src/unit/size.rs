@@ -13,12 +13,11 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     if text.ends_with('%') {
         return Err(format!("\"{text}\" of what? write a size: \"512M\""));
     }
-    let unit = UNITS.iter().find(|(letter, _)| text.ends_with(*letter));
-    let number = unit.map_or(text, |(letter, _)| text.trim_end_matches(*letter)).trim_end();
-    let shift = unit.map_or(0, |(_, shift)| *shift);
+    let unit = UNITS.iter().find_map(|(letter, shift)| Some((text.strip_suffix(*letter)?.trim_end(), *shift)));
+    let (number, shift) = unit.unwrap_or((text, 0));
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || text.len() > number.len() + 2 {
+    if !digits(whole) || !digits(fraction) {
         return Err(bad());
     }
     let too_big = || format!("\"{text}\" is too big; write \"infinity\" for no limit");

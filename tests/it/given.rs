@@ -57,6 +57,11 @@ impl Given {
             limits: &self.limits,
             oom_score_adj: None,
             place: None,
+            oom_score_must: false,
+            nice: None,
+            rlimits: &[],
+            umask: None,
+            unmade: None,
         }
     }
 }

@@ -47,6 +47,7 @@ mod process;
 mod rails;
 mod reap;
 mod scenarios;
+mod settings;
 mod soak;
 mod terminal;
 mod timespan;
