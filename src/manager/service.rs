@@ -24,6 +24,7 @@ pub(super) enum Input {
     Halt(Why),
     /// Stop, at once.
     Kill,
+    Reload,
     Spawned(u32),
     SpawnFailed,
     Executed,
@@ -62,6 +63,10 @@ pub(super) struct Service {
     pub state: State,
     /// Result of the last run.
     pub outcome: Outcome,
+    /// Result of the last reload.
+    pub reloaded: Outcome,
+    /// How the main process of the last run ended.
+    pub last_exit: Option<Exit>,
     /// Failures in a row.
     pub failures: u32,
     /// From the first spawn to ready, of the last start.
@@ -92,7 +97,16 @@ impl Context<'_> {
 
 impl Service {
     pub(super) fn new(jitter: Jitter) -> Self {
-        Self { state: State::Dead, outcome: Outcome::Success, failures: 0, boot: None, starts: 0, jitter }
+        Self {
+            state: State::Dead,
+            outcome: Outcome::Success,
+            reloaded: Outcome::Success,
+            last_exit: None,
+            failures: 0,
+            boot: None,
+            starts: 0,
+            jitter,
+        }
     }
 
     /// Failures in a row as of `now`: none once it has been up long enough.
@@ -105,6 +119,11 @@ impl Service {
 
     /// Hears `input`: the next state, and at most one effect.
     pub(super) fn step(&mut self, input: Input, cx: Context) -> Option<Effect> {
+        match input {
+            Input::Begin => self.last_exit = None,
+            Input::Exited(exit) if !matches!(self.state, State::StartPre { .. }) => self.last_exit = Some(exit),
+            _ => {}
+        }
         let (state, effect) = self.next(input, cx);
         self.state = state;
         effect
@@ -185,6 +204,7 @@ impl Service {
                 | S::Running { .. } | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. }
                 | S::Failed { .. } | S::AutoRestart { .. })
             | (I::Halt(_) | I::Kill, S::Dead | S::Failed { .. })
+            | (I::Reload, _)
             | (I::SpawnFailed, S::Dead | S::Waiting | S::StartPre { .. } | S::Start { .. } | S::Running { .. }
                 | S::Exited | S::StopDrain { .. } | S::StopSigterm { .. } | S::StopSigkill { .. } | S::Failed { .. }
                 | S::AutoRestart { .. })

@@ -117,6 +117,20 @@ impl State {
         }
     }
 
+    /// A start waits for its turn.
+    pub(super) fn waiting(&self) -> bool {
+        *self == Self::Waiting
+    }
+
+    /// It will be tried again by itself.
+    pub(super) fn retrying(&self) -> bool {
+        matches!(self, Self::AutoRestart { .. })
+    }
+
+    pub(super) fn reloading(&self) -> bool {
+        false
+    }
+
     /// From the first spawn until it is up or has failed.
     pub(super) fn coming(&self) -> bool {
         matches!(self, Self::Spawning { .. } | Self::StartPre { .. } | Self::Start { .. })

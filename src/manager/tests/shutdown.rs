@@ -97,15 +97,29 @@ fn t25_an_unkillable_process_holds_up_nothing() {
 }
 
 #[test]
-fn t11_the_second_signal_kills_and_the_exit_waits_for_the_processes() {
+fn t11_the_second_signal_shortens_and_the_third_kills() {
     let mut w = World::booted([tenant("a"), high("vector")]);
     w.up("vector");
     w.up("a");
-    signal(&mut w);
+    assert_eq!(signal(&mut w), ["a hold"]);
+    assert_eq!(signal(&mut w), ["a terminate", "vector terminate"], "in no order, and without a drain");
+    assert_eq!(w.ms(999), NONE);
     assert_eq!(signal(&mut w), ["a kill", "vector kill"]);
     assert_eq!(w.die("a", libc::SIGKILL), ["a gone"]);
     assert_eq!(w.die("vector", libc::SIGKILL), ["exit 0"]);
     assert_eq!(signal(&mut w), NONE, "exit is said once");
+}
+
+#[test]
+fn t11_a_second_after_the_second_signal_all_is_killed_and_soon_over() {
+    let mut w = World::booted([tenant("a"), high("vector")]);
+    w.up("vector");
+    w.up("a");
+    signal(&mut w);
+    w.ms(500);
+    signal(&mut w);
+    assert_eq!(w.ms(1_000), ["vector kill", "a kill"]);
+    assert_eq!(w.ms(250), ["exit 0"]);
 }
 
 #[test]
