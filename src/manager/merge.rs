@@ -36,3 +36,26 @@ pub(super) fn merge(old: JobKind, new: JobKind) -> Merge {
         (Stop, Reload)                                                       => Merge::Invalid,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T82: every pairing.
+    #[test]
+    fn t82_every_pairing_of_jobs() {
+        use JobKind::{Reload, Restart, Start, Stop};
+        use Merge::{Become, Done, Invalid, Join, Replace, Then};
+        let table = [
+            (Start, [Join, Replace, Become, Then]),
+            (Stop, [Replace, Join, Replace, Invalid]),
+            (Restart, [Join, Replace, Join, Join]),
+            (Reload, [Done, Replace, Become, Then]),
+        ];
+        for (old, row) in table {
+            for (new, expected) in [Start, Stop, Restart, Reload].into_iter().zip(row) {
+                assert_eq!(merge(old, new), expected, "{old:?} then {new:?}");
+            }
+        }
+    }
+}

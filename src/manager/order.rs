@@ -144,7 +144,8 @@ impl Manager {
     ///
     /// Who is coming may come: two tenants that conflict and are both wanted serve in turns.
     fn rivals(&self, id: UnitId) -> Option<Vec<UnitId>> {
-        let rivals = self.graph.links(id).conflicts.iter().filter_map(|&id| self.units.get(id).map(|other| (id, other)));
+        let rivals =
+            self.graph.links(id).conflicts.iter().filter_map(|&id| self.units.get(id).map(|other| (id, other)));
         let present: Vec<_> =
             rivals.filter(|(_, other)| other.service.state.live() || other.service.state.retrying()).collect();
         let settled = |entry: &Entry| entry.service.state.up() || entry.service.state.retrying();

@@ -137,7 +137,9 @@ impl Manager {
 
     /// The time of the phase is over.
     pub(super) fn hasten(&mut self) {
-        let Some((phase, at)) = self.closing.as_ref().map(|closing| (closing.phase, closing.deadline())) else { return };
+        let Some((phase, at)) = self.closing.as_ref().map(|closing| (closing.phase, closing.deadline())) else {
+            return;
+        };
         if self.now < at || self.ended {
             return;
         }
@@ -178,7 +180,8 @@ impl Manager {
             closing.phase = Phase::High;
             let limit = closing.budget.end(Priority::High);
             self.dirty = true;
-            for id in self.live(Some(Priority::Normal)) {
+            let hooks = closing.hooks.clone();
+            for id in [hooks, self.live(Some(Priority::Normal))].concat() {
                 self.finish(id, JobResult::Canceled);
                 if let Some(entry) = self.units.get_mut(id).filter(|entry| entry.service.state.why().is_none()) {
                     entry.limit = Some(limit);
