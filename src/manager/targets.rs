@@ -15,10 +15,10 @@ pub(super) struct Targets {
 /// Where the tenants stand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Lull {
-    /// None was up yet.
+    /// None was up yet, or since the last lull.
     #[default]
     Fresh,
-    /// One was up, or is wanted again.
+    /// One was up.
     Busy,
     /// The last one is down.
     Idle,
@@ -55,7 +55,8 @@ impl Manager {
     /// A tenant is wanted: the first one after a lull lets the hooks of `resume` go ahead.
     pub(super) fn resume(&mut self) {
         if self.closing.is_none() && self.targets.lull == Lull::Idle {
-            self.targets.lull = Lull::Busy;
+            // Idle comes again when one was up: a tenant that cannot even start would make it come for ever.
+            self.targets.lull = Lull::Fresh;
             self.start_target(Target::Resume);
         }
     }

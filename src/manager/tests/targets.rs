@@ -53,16 +53,6 @@ fn idle_comes_with_the_last_tenant_and_resume_with_the_first() {
 }
 
 #[test]
-fn a_lull_that_failed_to_end_is_a_lull_again() {
-    let mut w = World::booted([tenant("a"), hook("sleep", Target::Idle)]);
-    w.up("a");
-    assert_eq!(w.exit("a", 1), ["a gone", "a watch", "sleep spawn"]);
-    w.exit("sleep", 0);
-    w.wanted("a");
-    assert_eq!(w.exit("a", 1), ["a gone", "a refuse", "sleep spawn"]);
-}
-
-#[test]
 fn a_tenant_that_comes_back_is_no_lull() {
     let mut w = World::booted([tenant("a"), hook("sleep", Target::Idle)]);
     w.up("a");
