@@ -35,7 +35,7 @@ fn edges(drafts: &[Draft<'_>], index: &HashMap<&Name, usize>) -> Vec<Vec<usize>>
 
 /// Where it is written that `first` comes before `unit`.
 fn who_says<'d, 'a>(unit: &'d Draft<'a>, first: &'d Draft<'a>) -> (&'d Draft<'a>, &'static str) {
-    let says = |(key, list): &(&str, &[Name])| list.contains(&first.unit.name);
+    let says = |(_, list): &(&str, &[Name])| list.contains(&first.unit.name);
     unit.unit.ordering().into_iter().find(says).map_or((first, "before"), |(key, _)| (unit, key))
 }
 

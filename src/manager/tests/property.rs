@@ -294,7 +294,10 @@ impl World {
                     self.event(Event::Executed(id, pid));
                     self.event(Event::Reached(id));
                     self.event(Event::Notified(id, Notice::Ready));
-                } else if self.room {
+                }
+            }
+            for id in self.manager.ids().collect::<Vec<_>>() {
+                if self.room {
                     self.event(Event::Idlest(id));
                 }
             }
