@@ -20,6 +20,13 @@ pub(crate) fn unit(draft: &mut Draft<'_>, report: &mut Report) {
             "[service] idle_stop: only a unit with a [route] can be idle; add a [route], or leave idle_stop out",
         );
     }
+    if unit.service.essential && unit.service.idle_stop.is_some() {
+        let place = layers.place("service", "idle_stop");
+        report.warning(
+            place,
+            "[service] idle_stop: its idle stop is not the container's end, although it is essential; leave one of them out",
+        );
+    }
     if let Some(held) = &unit.socket {
         socket(held, layers, report);
     }
