@@ -134,7 +134,7 @@ impl Manager {
         let early = entry.unit.priority == Priority::High || links.early || self.closing.is_some();
         let idle = |other: &UnitId| {
             let Some(entry) = self.units.get(*other) else { return true };
-            !entry.moving() && !(entry.service.state.retrying() && links.requires.contains(other))
+            !(entry.moving() || entry.service.state.retrying() && links.requires.contains(other))
         };
         (early || self.graph.first.iter().all(|&other| self.units.get(other).is_none_or(|other| other.tried)))
             && links.after.iter().all(idle)
