@@ -266,6 +266,8 @@ pub enum Why {
     Failed,
     /// Its main process has ended.
     Ended,
+    /// Its main process has ended with success as soon as it was started.
+    Finished,
     /// It did not say WATCHDOG=1 in time.
     Watchdog,
     /// Another tenant needs its place.

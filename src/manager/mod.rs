@@ -187,6 +187,10 @@ impl Manager {
 
     /// Something has happened. What is to be done about it is queued for [`Manager::action`].
     pub fn dispatch(&mut self, now: Instant, event: Event) {
+        // The last word is said.
+        if self.ended {
+            return;
+        }
         self.now = now;
         match event {
             Event::Booted => self.booted(),

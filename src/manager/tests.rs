@@ -1,5 +1,6 @@
 //! Stories as tables: events in, actions out. Each unit speaks by its name; log lines are kept apart.
 
+mod chaos;
 mod conflicts;
 mod essential;
 mod follow;

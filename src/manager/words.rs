@@ -92,6 +92,7 @@ impl Display for Why {
             Self::Timeout => "start timeout",
             Self::Failed => "its start failed",
             Self::Ended => "its main process has ended",
+            Self::Finished => "it has finished",
             Self::Watchdog => "watchdog",
             Self::Room => "another tenant needs its place",
             Self::Dependency => "a unit that it needs is stopped",

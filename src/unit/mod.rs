@@ -98,6 +98,30 @@ pub struct Unit {
     pub route: Option<Route>,
 }
 
+impl Unit {
+    /// A unit that no file defines: this service, and nothing around it.
+    pub fn bare(name: Name, service: Service) -> Self {
+        Self {
+            source: PathBuf::new(),
+            description: name.to_string(),
+            name,
+            priority: Priority::Normal,
+            after: Vec::new(),
+            before: Vec::new(),
+            requires: Vec::new(),
+            wants: Vec::new(),
+            binds_to: Vec::new(),
+            part_of: Vec::new(),
+            conflicts: Vec::new(),
+            wanted_by: Vec::new(),
+            service,
+            sandbox: Sandbox::default(),
+            socket: None,
+            route: None,
+        }
+    }
+}
+
 /// `[unit] priority`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Priority {

@@ -46,6 +46,7 @@ mod origin_itself;
 mod process;
 mod rails;
 mod reap;
+mod run_beside;
 mod scenarios;
 mod settings;
 mod soak;

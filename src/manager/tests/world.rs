@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::config;
 use crate::manager::{Action, Event, Exit, JobId, JobKind, Line, Manager, Notice, Status, Step, Whom};
 use crate::unit::{
-    Listen, Name, Pass, Priority, Restart, Route, Sandbox, Service, ServiceType, Signal, Socket, Target, Unit, UnitId,
+    Listen, Name, Pass, Priority, Restart, Route, Service, ServiceType, Signal, Socket, Target, Unit, UnitId,
 };
 
 /// A service with the defaults of the design.
@@ -17,24 +17,7 @@ pub(in crate::manager) fn service() -> Service {
 
 /// An exec service that nothing starts.
 pub(in crate::manager) fn plain(name: &str) -> Unit {
-    Unit {
-        name: named(name),
-        source: PathBuf::new(),
-        description: String::new(),
-        priority: Priority::Normal,
-        after: Vec::new(),
-        before: Vec::new(),
-        requires: Vec::new(),
-        wants: Vec::new(),
-        binds_to: Vec::new(),
-        part_of: Vec::new(),
-        conflicts: Vec::new(),
-        wanted_by: Vec::new(),
-        service: service(),
-        sandbox: Sandbox::default(),
-        socket: None,
-        route: None,
-    }
+    Unit { description: String::new(), ..Unit::bare(named(name), service()) }
 }
 
 /// A high-priority exec service.
