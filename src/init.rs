@@ -6,6 +6,7 @@ mod fatal;
 mod hear;
 mod logs;
 mod open;
+mod show;
 
 pub use fatal::Fatal;
 use logs::Readers;

@@ -98,6 +98,7 @@ fn read(layers: &Layers<'_>, own: &dyn Fn(&str) -> Option<String>, daemon: usize
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),
         log: section(layers, &mut cx),
+        control: section(layers, &mut cx),
     }
 }
 

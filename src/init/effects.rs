@@ -100,7 +100,7 @@ impl Init {
         self.manager.dispatch(self.now, Event::Spawned(id, pid));
     }
 
-    fn signal(&mut self, unit: UnitId, whom: Whom, signal: unit::Signal) {
+    pub(super) fn signal(&mut self, unit: UnitId, whom: Whom, signal: unit::Signal) {
         let Some(signal) = Signal::from_named_raw(signal.number()) else { return };
         match whom {
             Whom::Process(pid) => self.kill(unit, pid, signal),

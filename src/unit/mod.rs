@@ -11,6 +11,7 @@ mod header;
 mod kind;
 pub(crate) mod layers;
 pub(crate) mod load;
+pub(crate) mod mode;
 mod name;
 pub(crate) mod nearest;
 mod notify_access;
