@@ -83,7 +83,9 @@ fn wait(socket: &Path, verb: &str, unit: &str, question: Option<Question>) -> Re
     match answer {
         Answer::Job { result, detail } => {
             if result != "done" {
-                eprintln!("tenantd: {verb} {unit}: {result}: {detail}\nsee: tenantd status {unit}; tenantd logs -n 20 {unit}");
+                eprintln!(
+                    "tenantd: {verb} {unit}: {result}: {detail}\nsee: tenantd status {unit}; tenantd logs -n 20 {unit}"
+                );
             }
             Ok(json!({ "unit": unit, "job": verb, "result": result, "detail": detail }))
         }

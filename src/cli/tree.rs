@@ -45,8 +45,7 @@ pub(super) fn draw(units: &[UnitStatus], roots: &[&str], utf8: bool) -> String {
 
 impl<'a> Tree<'a> {
     fn group(&mut self, title: &str, belongs: impl Fn(&UnitStatus) -> bool) {
-        let names: Vec<&str> =
-            self.units.iter().filter(|unit| belongs(unit)).map(|unit| unit.name.as_str()).collect();
+        let names: Vec<&str> = self.units.iter().filter(|unit| belongs(unit)).map(|unit| unit.name.as_str()).collect();
         if !names.is_empty() {
             let _ = writeln!(self.text, "{title}");
             self.children(&names, "");
@@ -102,8 +101,18 @@ mod tests {
         ];
         let (dot, all) = (table::dot("inactive"), draw(&units, &[], false));
         let lines = [
-            "boot", "D `-a", "D   |-b", "D   | `-c", "D   |   `-a", "D   `-c", "D     `-a", "requests", "D `-web@x",
-            "by hand", "D `-job", "",
+            "boot",
+            "D `-a",
+            "D   |-b",
+            "D   | `-c",
+            "D   |   `-a",
+            "D   `-c",
+            "D     `-a",
+            "requests",
+            "D `-web@x",
+            "by hand",
+            "D `-job",
+            "",
         ];
         assert_eq!(all, lines.join("\n").replace("D ", &format!("{dot} ")));
         assert_eq!(draw(&units, &["b"], true).lines().nth(1), Some(format!("{dot} └─c").as_str()));

@@ -22,7 +22,8 @@ use crate::unit::value::{Cx, Value, positive};
 use crate::unit::{Kind, SectionDoc};
 
 /// The sections of tenantd.toml; the first is the top of the file.
-pub const SECTIONS: &[SectionDoc] = &[Top::DOC, Http::DOC, Health::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
+pub const SECTIONS: &[SectionDoc] =
+    &[Top::DOC, Http::DOC, Health::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
 
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]

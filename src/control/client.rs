@@ -23,7 +23,11 @@ impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let way_out = match self.error.kind() {
             io::ErrorKind::NotFound => {
-                return write!(f, "tenantd is not running: no socket at {}; name its configuration with --config DIR", self.socket.display());
+                return write!(
+                    f,
+                    "tenantd is not running: no socket at {}; name its configuration with --config DIR",
+                    self.socket.display()
+                );
             }
             io::ErrorKind::ConnectionRefused => {
                 return write!(f, "tenantd is not running: nobody answers at {}", self.socket.display());
@@ -81,7 +85,9 @@ impl Question {
 /// Asks the daemon and waits for its answer: a job's comes when the job has ended.
 pub fn ask(socket: &Path, request: &Request) -> Result<Answer, NoAnswer> {
     let missing = || io::Error::from(io::ErrorKind::TimedOut);
-    Question::ask(socket, request)?.answer(None)?.ok_or_else(|| NoAnswer { socket: socket.to_owned(), error: missing() })
+    Question::ask(socket, request)?
+        .answer(None)?
+        .ok_or_else(|| NoAnswer { socket: socket.to_owned(), error: missing() })
 }
 
 /// Asks for a stream of answers.

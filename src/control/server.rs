@@ -79,7 +79,8 @@ impl Server {
             self.accepted += 1;
             let (wire, number) = (Wire::new(fd), self.accepted);
             let operates = self.trusts(&wire);
-            let operator = Operator { wire, operates, number, question: Vec::new(), asked: false, answer: None, listens: false };
+            let operator =
+                Operator { wire, operates, number, question: Vec::new(), asked: false, answer: None, listens: false };
             let key = self.operators.insert(operator);
             if self.registry.add_socket(self.operators[key].wire.fd(), Source::Operator(data(key))).is_err() {
                 self.operators.remove(key);

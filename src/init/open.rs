@@ -87,7 +87,8 @@ impl Runtime {
         let private = directory.join(".listen");
         make(&private)?;
         let socket = directory.join(control::SOCKET);
-        let control = Server::bind(&socket, config.control.mode, registry(poller)?).map_err(in_runtime("listen at", &socket))?;
+        let control =
+            Server::bind(&socket, config.control.mode, registry(poller)?).map_err(in_runtime("listen at", &socket))?;
         let notify_path = directory.join("notify.sock");
         let notify = Receiver::bind(&notify_path).map_err(in_runtime("listen at", &notify_path))?;
         Ok(Self { alone, private, control, notify, notify_path })

@@ -215,7 +215,8 @@ fn stamp(at: Instant, now: Instant) -> String {
 
 /// `1min 30s`, as systemd writes spans (systemd.time(7)).
 fn span(span: Duration) -> String {
-    let units = [(86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"), (1000, "ms"), (1, "us")];
+    let units =
+        [(86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "min"), (1_000_000, "s"), (1000, "ms"), (1, "us")];
     let mut rest = span.as_micros();
     let mut words = Vec::new();
     for (size, unit) in units {
@@ -234,9 +235,13 @@ mod tests {
 
     #[test]
     fn spans_are_systemds() {
-        for (micros, text) in
-            [(0, "0"), (100_000, "100ms"), (90_000_000, "1min 30s"), (86_400_000_000, "1d"), (1_500_001, "1s 500ms 1us")]
-        {
+        for (micros, text) in [
+            (0, "0"),
+            (100_000, "100ms"),
+            (90_000_000, "1min 30s"),
+            (86_400_000_000, "1d"),
+            (1_500_001, "1s 500ms 1us"),
+        ] {
             assert_eq!(span(Duration::from_micros(micros)), text);
         }
     }
