@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use slotmap::{KeyData, SlotMap};
 
@@ -90,8 +92,9 @@ impl Server {
 
     /// Root and our own user may operate. Who connected is known by the kernel (unix(7), SO_PEERCRED).
     fn trusts(&self, wire: &Wire) -> bool {
-        let uid = rustix::net::sockopt::socket_peercred(wire.fd()).map(|credentials| credentials.uid.as_raw());
-        uid.is_ok_and(|uid| uid == 0 || uid == self.owner)
+        // Not rustix's: it knows no peer of another pid namespace, whose pid is 0 here.
+        let peer = getsockopt(&wire.fd(), PeerCredentials);
+        peer.is_ok_and(|peer| peer.uid() == 0 || peer.uid() == self.owner)
     }
 
     /// Turns away the operator that has been silent longest: one that asks nothing, or does not read its answer. False if
