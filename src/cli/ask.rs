@@ -61,7 +61,7 @@ pub(super) fn units(directory: &Path) -> Result<Vec<UnitStatus>, ExitCode> {
 /// Names as they are, and for a pattern (`web@*`) the units that it means. One that means none is an error.
 pub(super) fn names(directory: &Path, words: &[&str]) -> Result<Vec<String>, ExitCode> {
     let wild = |word: &&str| word.contains(['*', '?']);
-    if !words.iter().any(|word| wild(word)) {
+    if !words.iter().any(wild) {
         return Ok(words.iter().map(|&word| word.to_owned()).collect());
     }
     let all = units(directory)?;
