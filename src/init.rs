@@ -7,6 +7,7 @@ mod hear;
 mod logs;
 mod open;
 mod settings;
+mod show;
 
 pub use fatal::Fatal;
 use logs::Readers;

@@ -1,6 +1,10 @@
 //! PID-1 chores before the first and after the last unit. Never fatal: what cannot be done is a note.
 #![allow(unsafe_code)]
 
+mod probe;
+
+pub use probe::{knows_close_range, landlock_abi};
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;

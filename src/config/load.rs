@@ -119,6 +119,7 @@ fn read(
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),
         log: section(layers, &mut cx),
+        control: section(layers, &mut cx),
     }
 }
 

@@ -42,6 +42,27 @@ pub enum Request {
         #[serde(default)]
         follow: bool,
     },
+    /// Every property of a unit, or of the daemon, in systemd's words.
+    Show {
+        /// Its name; none is the daemon.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit: Option<String>,
+    },
+    /// Signal its processes.
+    Kill {
+        /// Its name.
+        unit: String,
+        /// The number of the signal.
+        signal: i32,
+        /// Which of them.
+        whom: KillWhom,
+    },
+    /// Forget its failures.
+    Reset {
+        /// Its name; none is all units.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit: Option<String>,
+    },
     /// A defect on purpose, to see that it is contained. Debug builds only.
     #[cfg(debug_assertions)]
     Panic,
@@ -50,6 +71,25 @@ pub enum Request {
         /// Its name.
         unit: String,
     },
+}
+
+impl Request {
+    /// It changes nothing: whoever can connect may ask it.
+    pub fn only_reads(&self) -> bool {
+        matches!(self, Self::List | Self::System | Self::Status { .. } | Self::Show { .. } | Self::Logs { .. })
+    }
+}
+
+/// Whom `kill` signals (systemctl(1), --kill-whom).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KillWhom {
+    /// The main process.
+    Main,
+    /// The command at hand.
+    Control,
+    /// Every process of the unit.
+    All,
 }
 
 /// An answer.
@@ -78,6 +118,13 @@ pub enum Answer {
         /// What failed, for people; empty when done.
         detail: String,
     },
+    /// To `show`.
+    Properties {
+        /// Names and values, each of one line.
+        properties: Vec<(String, String)>,
+    },
+    /// To `kill` and `reset`: done.
+    Done,
     /// To `logs`: a line.
     Line {
         /// The line.
@@ -94,6 +141,11 @@ pub enum Answer {
     NoSuchUnit {
         /// The name asked for.
         unit: String,
+    },
+    /// This user may not do that.
+    Denied {
+        /// Who may.
+        reason: String,
     },
     /// The question is not understood.
     Refused {
@@ -122,6 +174,15 @@ pub struct UnitStatus {
     pub priority: String,
     /// The file that defines it.
     pub source: String,
+    /// `boot`, `ready`, …: what starts it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wanted_by: Vec<String>,
+    /// The units that it starts: requires, binds_to, wants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// What it answers: `example.com/path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
     /// ActiveState.
     pub active: String,
     /// SubState.

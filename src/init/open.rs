@@ -31,7 +31,7 @@ impl Init {
         journal.take_log();
         journal.take_panics();
         warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));
-        let runtime = Runtime::open(&config.runtime_directory, &poller)?;
+        let runtime = Runtime::open(&config, &poller)?;
         let (tracker, note) = Tracker::open(&config.runtime_directory);
         inherited.notes.extend(note);
         inherited.notes.extend(tracker.prepare(units.iter()));
@@ -80,7 +80,8 @@ struct Runtime {
 }
 
 impl Runtime {
-    fn open(directory: &Path, poller: &Poller) -> Result<Self, Fatal> {
+    fn open(config: &Config, poller: &Poller) -> Result<Self, Fatal> {
+        let directory = &*config.runtime_directory;
         let in_runtime = |what: &str, path: &Path| {
             let what = format!("{what} {}", path.display());
             move |error| Fatal::runtime(what, error)
@@ -91,7 +92,8 @@ impl Runtime {
         let private = directory.join(".listen");
         make(&private)?;
         let socket = directory.join(control::SOCKET);
-        let control = Server::bind(&socket, registry(poller)?).map_err(in_runtime("listen at", &socket))?;
+        let control =
+            Server::bind(&socket, config.control.mode, registry(poller)?).map_err(in_runtime("listen at", &socket))?;
         let notify_path = directory.join("notify.sock");
         let notify = Receiver::bind(&notify_path).map_err(in_runtime("listen at", &notify_path))?;
         Ok(Self { alone, private, control, notify, notify_path })

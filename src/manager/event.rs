@@ -40,6 +40,8 @@ pub enum Event {
     },
     /// The last process of the unit that was neither main nor command has ended.
     Emptied(UnitId),
+    /// Somebody asked to forget the failures of the unit (control socket).
+    Reset(UnitId),
     /// After [`Action::MakeRoom`]: of the tenants that run, this one is idle longest.
     Idlest(UnitId),
     /// SIGTERM or SIGINT: the first stops everything in order, the second at once.
@@ -311,12 +313,18 @@ pub struct Status {
     pub outcome: Outcome,
     /// The main process, or the command at hand.
     pub pid: Option<u32>,
+    /// The main process alone.
+    pub main: Option<u32>,
+    /// How the main process of the last run ended.
+    pub last_exit: Option<Exit>,
     /// STATUS= of the process.
     pub text: String,
     /// Starts since tenantd started.
     pub starts: u64,
     /// Failures in a row.
     pub failures: u32,
+    /// Restarts in a row that nobody asked for.
+    pub restarts: u32,
     /// The start limit holds it back (StartLimitHit=).
     pub limited: bool,
     /// When it will be tried again (on request), for a unit that failed.

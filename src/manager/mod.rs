@@ -210,6 +210,7 @@ impl Manager {
                 }
             }
             Event::Emptied(id) => self.step(id, Input::Emptied),
+            Event::Reset(id) => self.step(id, Input::Reset),
             Event::Signalled => self.signalled(),
             Event::Idlest(id) => self.evict(id),
             // A pid that is no longer the unit's.
@@ -244,9 +245,12 @@ impl Manager {
             sub,
             outcome: entry.service.outcome,
             pid: entry.service.state.pid(),
+            main: entry.service.state.procs().main.pid(),
+            last_exit: entry.service.last_exit,
             text: entry.text.clone(),
             starts: entry.service.starts,
             failures: entry.service.failures(self.now),
+            restarts: entry.service.restarts,
             limited: entry.service.limit.hit(),
             retry: entry.service.state.hold().map(|hold| hold.until),
             since: entry.since,

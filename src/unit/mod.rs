@@ -13,7 +13,7 @@ mod kind;
 pub(crate) mod layers;
 mod limit;
 pub(crate) mod load;
-mod mode;
+pub(crate) mod mode;
 mod name;
 pub(crate) mod nearest;
 mod notify_access;

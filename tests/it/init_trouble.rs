@@ -336,7 +336,9 @@ fn what_keeps_a_program_from_running_is_named() {
         ("directory", "200/CHDIR", "cannot enter its working_directory /no/such/directory: No such file"),
     ] {
         let ran = init.verb(&["start", unit]).expect(1);
-        let said = format!("tenantd: start {unit}: failed: exit-code, status={result}; see tenantd status {unit}\n");
+        let said = format!(
+            "tenantd: start {unit}: failed: exit-code, status={result}\nsee: tenantd status {unit}; tenantd logs -n 20 {unit}\n"
+        );
         assert_eq!(ran.stderr, said);
         init.wait_log(&[&format!("tenantd: {unit}: {words}")]);
     }

@@ -42,6 +42,7 @@ mod main_process;
 mod many;
 mod notifiers;
 mod notify;
+mod operate;
 mod origin_itself;
 mod process;
 mod rails;
