@@ -114,6 +114,11 @@ impl Proxy {
         if !std::mem::replace(&mut self.doors.crowded, true) {
             log::warn!("new connections wait: {why}; raise the limit of open files (ulimit -n)");
         }
+        self.pause();
+    }
+
+    /// What failed is tried again after a pause.
+    pub(super) fn pause(&mut self) {
         self.accept_after(PAUSE);
     }
 
@@ -127,6 +132,7 @@ impl Proxy {
         if self.shared.timers.due(&mut self.doors.alarm, entry, now, Owner::Accept) {
             let keys: Vec<_> = self.doors.listeners.keys().collect();
             keys.into_iter().for_each(|key| self.accept(data(key)));
+            self.watch_due();
         }
     }
 }

@@ -39,8 +39,19 @@ pub(super) struct Upstream {
     pub ready: Option<Instant>,
     /// When it answered first since its gate was opened: until then it may still be booting.
     pub served: Option<Instant>,
-    /// The listener is watched.
-    pub watched: bool,
+    /// Whether the listener is watched.
+    pub watch: Watch,
+}
+
+/// Whether the listener of a tenant is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watch {
+    /// It is its process's.
+    No,
+    /// A connection in its queue is a wish.
+    Yes,
+    /// It should be; for a lack of memory it is not.
+    Due,
 }
 
 /// Whether requests may be sent.
@@ -85,7 +96,7 @@ impl Upstream {
             probing: None,
             ready: None,
             served: None,
-            watched: false,
+            watch: Watch::No,
         }
     }
 

@@ -24,6 +24,7 @@ mod config_cli;
 mod control;
 mod docker;
 mod drain;
+mod faults;
 mod forward;
 mod forward_bad;
 mod forward_client;
