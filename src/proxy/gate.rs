@@ -39,7 +39,9 @@ impl Proxy {
     /// The descriptor of the unit's listening socket that its process gets.
     pub fn passed(&mut self, unit: UnitId) -> Option<BorrowedFd<'_>> {
         let upstream = self.upstreams.get_mut(unit)?;
-        if let Err(error) = upstream.listener.secure() {
+        let secured = upstream.listener.secure();
+        let said = std::mem::replace(&mut upstream.bare, secured.is_err());
+        if let (Err(error), false) = (secured, said) {
             log::warn!("{}: its socket has no second name: {error}", upstream.name);
         }
         upstream.listener.passed()

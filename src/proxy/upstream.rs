@@ -19,6 +19,8 @@ pub(super) struct Upstream {
     pub route: Option<Route>,
     /// Quiet for so long is idle.
     pub idle_stop: Option<Duration>,
+    /// Its socket has no second name, and it was said.
+    pub bare: bool,
     /// Whether requests may be sent.
     pub gate: Gate,
     /// Idle keep-alive connections; the last one used is the first one taken.
@@ -86,6 +88,7 @@ impl Upstream {
             listener,
             route,
             idle_stop,
+            bare: false,
             gate: Gate::Down,
             pool: Vec::new(),
             waiting: VecDeque::new(),
