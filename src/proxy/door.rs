@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, sockopt};
-use rustix::process::{Resource, getrlimit};
 use slotmap::{DefaultKey, KeyData, SlotMap};
 
 use super::client::Client;
@@ -37,7 +36,7 @@ pub(super) struct Doors {
 impl Doors {
     /// No door yet.
     pub fn new() -> Self {
-        let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+        let files = crate::boot::open_files().and_then(|(files, _)| usize::try_from(files).ok());
         Self { listeners: SlotMap::new(), alarm: Alarm::default(), crowded: false, files: files.unwrap_or(usize::MAX) }
     }
 }

@@ -31,7 +31,8 @@ fn t23_a_unit_that_kills_its_group_its_session_or_everybody_harms_nobody_else() 
     for (name, result) in [("group", "signal"), ("session", "exit-code"), ("all", "exit-code")] {
         init.verb(&["start", name]).expect(1);
         let status = init.status(name);
-        assert_eq!((&status["active"], &status["result"]), (&"failed".into(), &result.into()), "{status}");
+        let told = status["result"].as_str().is_some_and(|told| told.starts_with(result));
+        assert!(status["active"] == "failed" && told, "{status}");
         init.get("/boston").expect(200);
     }
     let starts = init.status("web@boston")["starts"].as_u64();
