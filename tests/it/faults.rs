@@ -28,11 +28,22 @@ pub struct Fault {
 impl Fault {
     /// Lets `calls` fail: `accept4:error=EMFILE`.
     pub fn begin(init: &Init, calls: &str) -> Self {
+        Self::with(init, calls, &[])
+    }
+
+    /// The same with more options of strace: `-f` follows children.
+    pub fn with(init: &Init, calls: &str, options: &[&str]) -> Self {
         let (pid, trace) = (init.pid(), init.file("trace"));
         let _ = fs::remove_file(&trace);
         let name = calls.split(':').next().unwrap_or_default();
         let mut command = Command::new("strace");
-        command.args(["-qq", "-e", &format!("trace={name},?epoll_wait,?epoll_pwait"), "-e", "signal=none"]);
+        command.args(options).args([
+            "-qq",
+            "-e",
+            &format!("trace={name},?epoll_wait,?epoll_pwait"),
+            "-e",
+            "signal=none",
+        ]);
         command.args(["-e", &format!("inject={calls}"), "-p", &pid.to_string(), "-o"]).arg(&trace);
         let mut strace = command.stderr(Stdio::null()).spawn().expect("strace: scripts/packages test");
         eventually("strace is there", || {
@@ -147,7 +158,7 @@ fn works_again(init: &Init, descriptors: usize) {
     for unit in ["sleep", "speaks", "web@boston", "web@nyc"] {
         let status = init.status(unit);
         let (active, result) = (status["active"].as_str(), status["result"].as_str());
-        assert!(active != Some("failed") || !result.is_none_or(|result| result == "success"), "no reason: {status}");
+        assert!(active != Some("failed") || result.is_some_and(|result| result != "success"), "no reason: {status}");
         init.verb(&["start", unit]).expect(0);
     }
     for target in ["/boston", "/nyc"] {
