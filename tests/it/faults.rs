@@ -1,7 +1,7 @@
 //! System calls that fail: strace(1) answers for the kernel, while a running tenantd is asked to do everything at once.
 //!
 //! Only the loop's own thread is traced. Not tried: mmap and brk, whose failure ends any program, and waitid and wait4,
-//! which know no lack of anything.
+//! which know no lack of anything. Not covered yet: sendto, by which a signal's handler wakes the loop.
 
 use std::fs;
 use std::path::PathBuf;
@@ -190,7 +190,6 @@ fn t40_calls_on_what_is_open_fail() {
         ("connect", &["EAGAIN", "EPERM"]),
         ("recvfrom", &["ENOMEM"]),
         ("recvmsg", &["ENOMEM"]),
-        ("sendto", &["ENOMEM"]),
         ("read", &["ENOMEM"]),
         ("setsockopt", &["ENOMEM"]),
         ("ioctl", &["ENOSYS"]),
