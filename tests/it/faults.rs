@@ -129,6 +129,7 @@ fn survives(calls: &[(&str, &[&str])]) {
     }
     let before = procfs::descriptors(init.pid());
     for (call, errors) in calls {
+        let failed = std::cell::Cell::new(0);
         for error in *errors {
             for when in ["", ":when=2+3"] {
                 let fault = format!("{call}:error={error}{when}");
@@ -140,8 +141,7 @@ fn survives(calls: &[(&str, &[&str])]) {
                     turns.set(turns.get() + 1);
                     let enough = running.borrow().as_ref().is_none_or(|fault| fault.injected() >= 3);
                     if enough || turns.get() > 100 {
-                        let failed = running.take().map_or(1, Fault::end);
-                        assert!(failed > 0 || !when.is_empty(), "{fault}: it was never called");
+                        failed.set(failed.get() + running.take().map_or(0, Fault::end));
                         return true;
                     }
                     false
@@ -149,6 +149,8 @@ fn survives(calls: &[(&str, &[&str])]) {
                 works_again(&init, before);
             }
         }
+        // A pooled connection may have made the call unnecessary once, but not always.
+        assert!(failed.get() > 0, "{call} was never called");
     }
     assert_eq!(init.stop().code(), Some(0));
 }
