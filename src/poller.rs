@@ -8,6 +8,9 @@ use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use slotmap::{Key, KeyData};
 
+/// After a failure of epoll, until a signal comes.
+const PAUSE: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
 /// Whose descriptor is ready. A key is generational, so that a late event finds nothing instead of a stranger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -68,14 +71,22 @@ impl Poller {
         Ok(Registry(self.poll.registry().try_clone()?))
     }
 
-    /// Waits until something is ready or the time is over. An interrupted wait is a turn without events.
+    /// Waits until something is ready or the time is over. After an error there was a pause, so that a
+    /// loop which goes on does not spin.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        match self.poll.poll(&mut self.events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                self.events.clear();
-                Ok(())
+        let interrupted = |error: &io::Error| error.kind() == io::ErrorKind::Interrupted;
+        let waited = match self.poll.poll(&mut self.events, timeout) {
+            // We may have been stopped for long: what came meanwhile counts before what is overdue.
+            Err(error) if interrupted(&error) => self.poll.poll(&mut self.events, Some(Duration::ZERO)),
+            waited => waited,
+        };
+        match waited {
+            Err(error) if interrupted(&error) => Ok(()),
+            Err(error) => {
+                let _ = rustix::event::poll(&mut [], Some(&PAUSE));
+                Err(error)
             }
-            result => result,
+            Ok(()) => Ok(()),
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use slotmap::{KeyData, SlotMap};
 
@@ -70,10 +71,16 @@ impl Server {
         Ok(Self { listener, owner, path: path.to_owned(), registry, operators: SlotMap::with_key(), accepted: 0 })
     }
 
-    /// Accepts operators.
-    pub fn accept(&mut self) {
+    /// Accepts operators. An error leaves some in the queue: come back later, since no edge follows.
+    pub fn accept(&mut self) -> io::Result<()> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        while let Ok(fd) = rustix::net::accept_with(&self.listener, flags) {
+        loop {
+            let fd = match rustix::net::accept_with(&self.listener, flags) {
+                Ok(fd) => fd,
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::INTR | Errno::CONNABORTED) => continue,
+                Err(error) => return Err(error.into()),
+            };
             if self.operators.len() >= MAX_OPERATORS && !self.make_room() {
                 log::warn!("control socket: more than {MAX_OPERATORS} operators wait for jobs; one was turned away");
                 continue;

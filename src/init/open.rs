@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use slotmap::SecondaryMap;
 
-use super::{Fatal, Init, Readers};
+use super::{Again, Fatal, Init, Readers};
 use crate::boot::{self, Inherited};
 use crate::config::{Config, Loaded};
 use crate::control::{self, Server};
@@ -59,6 +59,8 @@ impl Init {
             executed: SecondaryMap::new(),
             unheard: SecondaryMap::new(),
             unread: Vec::new(),
+            again: Again::default(),
+            blind: false,
             ready: VecDeque::with_capacity(1024),
             listen,
             started: now,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::conn::Conn;
 use super::listener::Listener;
 use super::timers::Owner;
-use super::upstream::{Gate, Upstream};
+use super::upstream::{Gate, Upstream, Watch};
 use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
 use crate::poller::{Source, data};
 use crate::proxy::buffer::Buffer;
@@ -39,7 +39,9 @@ impl Proxy {
     /// The descriptor of the unit's listening socket that its process gets.
     pub fn passed(&mut self, unit: UnitId) -> Option<BorrowedFd<'_>> {
         let upstream = self.upstreams.get_mut(unit)?;
-        if let Err(error) = upstream.listener.secure() {
+        let secured = upstream.listener.secure();
+        let said = std::mem::replace(&mut upstream.bare, secured.is_err());
+        if let (Err(error), false) = (secured, said) {
             log::warn!("{}: its socket has no second name: {error}", upstream.name);
         }
         upstream.listener.passed()
@@ -48,23 +50,39 @@ impl Proxy {
     /// The unit is down: a connection in its queue is a wish.
     pub fn watch(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
-        if !upstream.watched && upstream.listener.is_passed() {
-            let added = self.shared.registry.add_reader(upstream.listener.fd(), Source::Listener(data(unit)));
-            upstream.watched = added.inspect_err(|error| log::warn!("cannot watch a listener: {error}")).is_ok();
+        if upstream.watch == Watch::Yes || !upstream.listener.is_passed() {
+            return;
+        }
+        match self.shared.registry.add_reader(upstream.listener.fd(), Source::Listener(data(unit))) {
+            Ok(()) => upstream.watch = Watch::Yes,
+            Err(error) => {
+                if std::mem::replace(&mut upstream.watch, Watch::Due) == Watch::No {
+                    log::warn!("{}: cannot watch its socket: {error}; trying again", upstream.name);
+                }
+                self.pause();
+            }
+        }
+    }
+
+    /// The listeners that could not be watched.
+    pub(super) fn watch_due(&mut self) {
+        let due = self.upstreams.iter().filter(|(_, upstream)| upstream.watch == Watch::Due);
+        for unit in due.map(|(unit, _)| unit).collect::<Vec<_>>() {
+            self.watch(unit);
         }
     }
 
     /// The unit is coming: its queue is its own.
     pub fn unwatch(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
-        if std::mem::take(&mut upstream.watched) {
+        if std::mem::replace(&mut upstream.watch, Watch::No) == Watch::Yes {
             // It was added: removing it cannot fail.
             let _ = self.shared.registry.remove(upstream.listener.fd());
         }
     }
 
     pub(super) fn listener_ready(&mut self, unit: UnitId) {
-        if self.upstreams.get(unit).is_some_and(|upstream| upstream.watched) {
+        if self.upstreams.get(unit).is_some_and(|upstream| upstream.watch == Watch::Yes) {
             self.shared.facts.push_back(Fact::Wanted(unit));
         }
     }

@@ -19,6 +19,8 @@ pub(super) struct Upstream {
     pub route: Option<Route>,
     /// Quiet for so long is idle.
     pub idle_stop: Option<Duration>,
+    /// Its socket has no second name, and it was said.
+    pub bare: bool,
     /// Whether requests may be sent.
     pub gate: Gate,
     /// Idle keep-alive connections; the last one used is the first one taken.
@@ -39,8 +41,19 @@ pub(super) struct Upstream {
     pub ready: Option<Instant>,
     /// When it answered first since its gate was opened: until then it may still be booting.
     pub served: Option<Instant>,
-    /// The listener is watched.
-    pub watched: bool,
+    /// Whether the listener is watched.
+    pub watch: Watch,
+}
+
+/// Whether the listener of a tenant is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watch {
+    /// It is its process's.
+    No,
+    /// A connection in its queue is a wish.
+    Yes,
+    /// It should be; for a lack of memory it is not.
+    Due,
 }
 
 /// Whether requests may be sent.
@@ -75,6 +88,7 @@ impl Upstream {
             listener,
             route,
             idle_stop,
+            bare: false,
             gate: Gate::Down,
             pool: Vec::new(),
             waiting: VecDeque::new(),
@@ -85,7 +99,7 @@ impl Upstream {
             probing: None,
             ready: None,
             served: None,
-            watched: false,
+            watch: Watch::No,
         }
     }
 
