@@ -115,7 +115,7 @@ fn ask(directory: &Path, request: &Request) -> Result<Answer, ExitCode> {
 /// The control socket of the daemon that runs with this configuration. Only tenantd.toml is read: an operator can ask
 /// even while a unit file is broken.
 pub(super) fn socket(directory: &Path) -> Result<PathBuf, ExitCode> {
-    match config::load_daemon(directory, &own) {
+    match config::load_daemon(directory, &own, control::SOCKET) {
         Ok(config) => Ok(config.runtime_directory.join(control::SOCKET)),
         Err(mistakes) => {
             mistakes.iter().for_each(|mistake| eprintln!("tenantd: {mistake}"));

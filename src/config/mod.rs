@@ -26,7 +26,8 @@ pub const SECTIONS: &[SectionDoc] = &[Top::DOC, Http::DOC, Health::DOC, Pool::DO
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// `%t`: sockets of tenants, notify and control; default `/run/tenantd`, else `$XDG_RUNTIME_DIR/tenantd`.
+    /// `%t`: sockets of tenants, notify and control; default: the first of `/run/tenantd` (not root:
+    /// `$XDG_RUNTIME_DIR/tenantd` before it), `/tmp/tenantd` and `/dev/shm/tenantd` that can be written.
     pub runtime_directory: PathBuf,
     /// The front door.
     pub http: Http,
@@ -63,7 +64,8 @@ section! {
     /// The top of tenantd.toml.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Top in "" (fields) {
-        /// `%t`: sockets of tenants, notify and control; default `/run/tenantd` for root, else `$XDG_RUNTIME_DIR/tenantd`.
+        /// `%t`: sockets of tenants, notify and control; default: the first of `/run/tenantd` (not root:
+        /// `$XDG_RUNTIME_DIR/tenantd` before it), `/tmp/tenantd` and `/dev/shm/tenantd` that can be written.
         runtime_directory: Option<PathBuf> = None;
     }
 }

@@ -20,6 +20,15 @@ impl Fatal {
         Self { what: what.into(), error, way_out }
     }
 
+    /// The thread that writes the log.
+    pub(super) fn thread(error: io::Error) -> Self {
+        let mut fatal = Self::new("start the log writer", error);
+        if fatal.error.raw_os_error() == Some(libc::EPERM) {
+            fatal.way_out = "; a seccomp filter refuses threads (clone3): use Docker 20.10.10 or newer";
+        }
+        fatal
+    }
+
     /// An address of the front door.
     pub(super) fn address(address: &impl fmt::Display, error: io::Error) -> Self {
         let way_out = match error.kind() {

@@ -22,11 +22,12 @@ use crate::unit::UnitId;
 
 impl Init {
     /// Binds everything that is to be bound. Starts nothing.
-    pub fn new(loaded: Loaded, inherited: Inherited, signals: Signals, output: OwnedFd) -> Result<Self, Fatal> {
-        let Loaded { config, units, warnings } = loaded;
+    pub fn new(loaded: Loaded, mut inherited: Inherited, signals: Signals, output: OwnedFd) -> Result<Self, Fatal> {
+        let Loaded { config, units, warnings, lowered } = loaded;
+        inherited.notes.extend(lowered);
         let poller = Poller::new().map_err(fatal("make an epoll instance"))?;
         let registry = registry(&poller)?;
-        let mut journal = Journal::start(output, config.log).map_err(fatal("start the log writer"))?;
+        let mut journal = Journal::start(output, config.log).map_err(Fatal::thread)?;
         journal.take_log();
         journal.take_panics();
         warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));

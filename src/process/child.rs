@@ -198,6 +198,20 @@ unsafe fn lift(fd: RawFd) -> c_int {
     unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, FREE) }
 }
 
+/// /dev/null, or in a root without one a pipe that has ended: both read as empty.
+unsafe fn nothing_to_read() -> c_int {
+    // SAFETY: plain system calls on a static text, on numbers, and on an array that is alive.
+    unsafe {
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let mut pipe = [-1; 2];
+        if null >= 0 || libc::pipe2(pipe.as_mut_ptr(), libc::O_CLOEXEC) < 0 {
+            return null;
+        }
+        libc::close(pipe[1]);
+        pipe[0]
+    }
+}
+
 /// stdin is /dev/null, stdout and stderr are pipes, the listener is 3; all else closes at execve.
 unsafe fn place_descriptors(launch: &Launch) -> Result<(), Failure> {
     // SAFETY: plain system calls on numbers and static texts.
@@ -205,7 +219,7 @@ unsafe fn place_descriptors(launch: &Launch) -> Result<(), Failure> {
         let stdout = check(Step::Fds, lift(launch.stdout))?;
         let stderr = check(Step::Fds, lift(launch.stderr))?;
         let listener = launch.listener.map(|fd| check(Step::Fds, lift(fd))).transpose()?;
-        let null = check(Step::Stdin, libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC))?;
+        let null = check(Step::Stdin, nothing_to_read())?;
         let null = check(Step::Stdin, lift(null))?;
         check(Step::Stdin, libc::dup2(null, 0))?;
         check(Step::Fds, libc::dup2(stdout, 1))?;

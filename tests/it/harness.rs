@@ -138,6 +138,19 @@ impl Init {
         verb(self.path(), words)
     }
 
+    /// The same in tenantd's own namespaces, as `docker exec` would.
+    pub fn inside(&self, words: &[&str]) -> Ran {
+        let mut command = Command::new("nsenter");
+        command.arg("--target").arg(self.pid().to_string());
+        // unshare's user namespace owns the others, unless we are root; nobody enters the one that he is in.
+        let unshare = self.child.id();
+        if procfs::namespace(unshare, "user") != procfs::namespace(std::process::id(), "user") {
+            command.arg(format!("--user=/proc/{unshare}/ns/user")).arg("--preserve-credentials");
+        }
+        command.args(["--mount", "--pid", "--", TENANTD, "--config"]);
+        ran(command.arg(self.path()).args(words).stdin(Stdio::null()))
+    }
+
     /// `tenantd list --json`.
     #[track_caller]
     pub fn list(&self) -> Vec<Value> {
@@ -251,8 +264,12 @@ pub const TENANTD: &str = env!("CARGO_BIN_EXE_tenantd");
 
 /// Runs `tenantd --config directory WORDS`.
 pub fn verb<S: AsRef<OsStr>>(directory: &Path, words: &[S]) -> Ran {
-    let output = Command::new(TENANTD).arg("--config").arg(directory).args(words).stdin(Stdio::null()).output();
-    let output = output.expect("tenantd runs");
+    ran(Command::new(TENANTD).arg("--config").arg(directory).args(words).stdin(Stdio::null()))
+}
+
+/// Runs a command to its end.
+pub fn ran(command: &mut Command) -> Ran {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     Ran {
         code: output.status.code().unwrap_or_else(|| -output.status.signal().unwrap_or(0)),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -286,40 +286,6 @@ fn t46_cycles_of_start_and_stop_leave_memory_and_descriptors_flat() {
 }
 
 #[test]
-fn t70_without_proc_it_boots_and_stops() {
-    let wrapper = ["/bin/sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "sh"];
-    let init = Init::new().wrapper(&wrapper).web(&web(&["boston"])).start();
-    init.get("/boston").expect(200);
-    assert_eq!(init.stop().code(), Some(0));
-}
-
-#[test]
-fn t73_without_any_capability_it_boots_and_stops() {
-    let mut wrapper = vec!["setpriv", "--no-new-privs"];
-    if nix::unistd::geteuid().is_root() {
-        wrapper.extend(["--bounding-set=-all", "--inh-caps=-all"]);
-    }
-    for ordinary in [false, true] {
-        let init = Init::new().ordinary(ordinary).wrapper(&wrapper).web(&web(&["boston"])).start();
-        init.get("/boston").expect(200);
-        assert_eq!(init.stop().code(), Some(0), "ordinary: {ordinary}");
-    }
-}
-
-#[test]
-fn t77_a_large_environment_is_passed_on_unchanged() {
-    let unit = r#"[service]
-        type = "oneshot"
-        pass_environment = ["BIG.NAME"]
-        exec_start = ['awk', 'BEGIN { print length(ENVIRON["BIG.NAME"]), length(ENVIRON["SECRET"]) }']
-        "#;
-    let big = "x".repeat(100_000);
-    let init = Init::new().environment("BIG.NAME", &big).environment("SECRET", "s3cret").unit("env.toml", unit).start();
-    init.verb(&["start", "env"]).expect(0);
-    init.wait_log(&["env[", "stdout: 100000 0"]);
-}
-
-#[test]
 fn t80_a_unit_file_that_changes_is_not_read_again() {
     let init = Init::new().web(&web(&["boston"])).start();
     init.get("/boston").expect(200);

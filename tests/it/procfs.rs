@@ -1,6 +1,7 @@
 //! /proc as the tests see it from outside the namespace: children, zombies, memory, pids inside.
 
 use std::fs;
+use std::path::PathBuf;
 
 /// The direct children of `pid`, zombies too.
 pub fn children(pid: u32) -> Vec<u32> {
@@ -34,6 +35,16 @@ pub fn state(pid: u32) -> Option<char> {
 /// The pid by which `pid` knows itself in the innermost namespace.
 pub fn inner(pid: u32) -> Option<u32> {
     field(pid, "NSpid:")?.split_whitespace().last()?.parse().ok()
+}
+
+/// The parent of `pid`.
+pub fn parent(pid: u32) -> Option<u32> {
+    field(pid, "PPid:")?.parse().ok()
+}
+
+/// The namespace of this kind (`pid`, `user`) that `pid` is in.
+pub fn namespace(pid: u32, kind: &str) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok()
 }
 
 /// Resident memory in bytes.

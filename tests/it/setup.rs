@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::harness::{Init, TENANTD};
+use crate::seccomp;
 
 /// A configuration to be started.
 pub struct Setup {
@@ -16,6 +17,8 @@ pub struct Setup {
     wrapper: Vec<String>,
     environment: Vec<(String, String)>,
     ordinary: bool,
+    usual_runtime: bool,
+    refused: Option<(Vec<libc::c_long>, libc::c_int)>,
 }
 
 impl Setup {
@@ -30,6 +33,8 @@ impl Setup {
             wrapper: Vec::new(),
             environment: Vec::new(),
             ordinary: false,
+            usual_runtime: false,
+            refused: None,
         }
     }
 
@@ -79,6 +84,18 @@ impl Setup {
         self
     }
 
+    /// The runtime directory is where tenantd puts it by itself, and no longer `@DIR@/run`.
+    pub fn usual_runtime(mut self) -> Self {
+        self.usual_runtime = true;
+        self
+    }
+
+    /// These system calls fail with `errno`, for tenantd and all that it starts.
+    pub fn refuse(mut self, calls: &[libc::c_long], errno: libc::c_int) -> Self {
+        self.refused = Some((calls.to_vec(), errno));
+        self
+    }
+
     /// The configuration directory.
     pub fn path(&self) -> &Path {
         self.directory.path()
@@ -86,12 +103,9 @@ impl Setup {
 
     /// Writes `tenantd.toml` for this front address.
     pub fn write(&self, address: SocketAddr) {
-        let text = format!(
-            "runtime_directory = \"{}/run\"\n[http]\nlisten = [\"{address}\"]\n{}{}",
-            self.path().display(),
-            self.http,
-            self.config
-        );
+        let runtime = format!("runtime_directory = \"{}/run\"\n", self.path().display());
+        let runtime = if self.usual_runtime { "" } else { &runtime };
+        let text = format!("{runtime}[http]\nlisten = [\"{address}\"]\n{}{}", self.http, self.config);
         fs::write(self.path().join("tenantd.toml"), text).expect("tenantd.toml");
     }
 
@@ -127,6 +141,9 @@ impl Setup {
             command.args(["--fork", "--pid", "--mount-proc", "--kill-child", "--"]);
         }
         command.args(&self.wrapper).arg(TENANTD).arg("--config").arg(self.path());
+        if let Some((calls, errno)) = &self.refused {
+            seccomp::refuse(&mut command, calls, *errno);
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use crate::listener::Stream;
 use crate::request::{Input, Request};
-use crate::{Origin, append, paths};
+use crate::{Origin, paths};
 
 pub fn serve(origin: &Arc<Origin>, stream: Stream) {
     let mut input = Input { stream, buffer: Vec::new() };
@@ -29,9 +29,6 @@ pub fn serve(origin: &Arc<Origin>, stream: Stream) {
 fn exchange(origin: &Arc<Origin>, input: &mut Input, request: &Request) -> io::Result<bool> {
     let now = origin.in_flight.fetch_add(1, SeqCst) + 1;
     origin.peak.fetch_max(now, SeqCst);
-    if let Some(token) = request.query("token") {
-        append("COUNT_FILE", &format!("{token}\n"));
-    }
     let keep = request.keep_alive() && !origin.stopping();
     let answered = paths::answer(origin, input, request, keep);
     origin.in_flight.fetch_sub(1, SeqCst);

@@ -14,7 +14,7 @@ use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
 
 use crate::request::{Input, Request};
-use crate::{Origin, knob, proc_self};
+use crate::{Origin, append, knob, proc_self};
 
 /// Answers; false if the connection must end now.
 pub fn answer(origin: &Arc<Origin>, input: &mut Input, request: &Request, keep: bool) -> io::Result<bool> {
@@ -29,6 +29,10 @@ pub fn answer(origin: &Arc<Origin>, input: &mut Input, request: &Request, keep: 
         length += piece.len() as u64;
         hash = fnv(hash, piece);
     })?;
+    // An application acts on whole requests: one that is cut off was not served.
+    if let Some(token) = request.query("token") {
+        append("COUNT_FILE", &format!("{token}\n"));
+    }
     let number = |name: &str, default| request.number(name).unwrap_or(default);
     match word {
         "slow" => {
