@@ -6,9 +6,11 @@ mod fatal;
 mod hear;
 mod logs;
 mod open;
+mod reload;
 
 pub use fatal::Fatal;
 use logs::Readers;
+use reload::Reloader;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -62,6 +64,7 @@ pub struct Init {
     stopping: bool,
     exit: Option<u8>,
     readers: Readers,
+    reloader: Reloader,
 }
 
 impl Init {
@@ -167,6 +170,7 @@ impl Init {
                 }
             }
             Source::Executed(key) => self.was_executed(key.into()),
+            Source::Worker => self.has_read(),
             Source::Door(_) | Source::Client(_) | Source::Upstream(_) | Source::Listener(_) => {
                 self.proxy.ready(source, readiness);
             }
@@ -175,15 +179,16 @@ impl Init {
 
     fn signalled(&mut self) {
         let set = self.signals.drain();
-        if set.hangup {
-            self.journal.say(None, format_args!("SIGHUP is ignored: reload is a command"));
-        }
         self.reap();
         for _ in 0..set.stop {
             if !std::mem::replace(&mut self.stopping, true) {
                 self.proxy.drain();
+                self.give_up_reload();
             }
             self.dispatch(Event::Signalled);
+        }
+        if set.hangup && !self.stopping {
+            self.reload(None);
         }
     }
 

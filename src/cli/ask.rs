@@ -69,6 +69,7 @@ fn one_job(directory: &Path, verb: &str, unit: &str, json: bool) -> Option<ExitC
     let unit = unit.to_owned();
     let request = match verb {
         "start" => Request::Start { unit: unit.clone() },
+        "reload" => Request::ReloadUnit { unit: unit.clone() },
         "stop" => Request::Stop { unit: unit.clone() },
         _ => Request::Restart { unit: unit.clone() },
     };
@@ -104,7 +105,7 @@ pub(super) fn unexpected(answer: Result<Answer, ExitCode>) -> ExitCode {
     }
 }
 
-fn ask(directory: &Path, request: &Request) -> Result<Answer, ExitCode> {
+pub(super) fn ask(directory: &Path, request: &Request) -> Result<Answer, ExitCode> {
     let socket = socket(directory)?;
     control::ask(&socket, request).map_err(|error| {
         eprintln!("tenantd: {error}");

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// Verb, its arguments, one line, and what more there is to say.
-pub(super) const VERBS: [(&str, &str, &str, &str); 11] = [
+pub(super) const VERBS: [(&str, &str, &str, &str); 12] = [
     (
         "run",
         "",
@@ -55,6 +55,12 @@ pub(super) const VERBS: [(&str, &str, &str, &str); 11] = [
     ),
     ("stop", "UNIT…", "stop units; the next request starts a tenant again", "Exit code 0, or 1, 4 as for start."),
     ("restart", "UNIT…", "stop and start units; their requests wait meanwhile", "Exit code 0, or 1, 4 as for start."),
+    (
+        "reload",
+        "[UNIT…]",
+        "use the configuration as it is now",
+        "Reads the whole configuration, and uses it if all of it is right; else nothing changes. Prints what that means for each\nunit: applied live, at next start, needs restart (of high priority: tenantd restart UNIT), added, removed. SIGHUP does the\nsame, and tells the log. With UNIT: its process reads its own configuration again (exec_reload).\nExit code 0, or 78 for a wrong configuration, 1 if tenantd does not answer, or a unit cannot reload.",
+    ),
 ];
 
 const HEAD: &str = "\
@@ -68,7 +74,7 @@ usage: tenantd [--config DIR] [--json] [VERB] [UNIT…]
 
 const OPTIONS: &str = "
   -c, --config DIR   configuration directory (else TENANTD_CONFIG, else /etc/tenantd)
-      --json         print JSON (check, explain, list, status, logs, start, stop, restart)
+      --json         print JSON (check, explain, list, status, logs, start, stop, restart, reload)
   -h, --help         this text; tenantd help VERB says more
   -V, --version      the version
 

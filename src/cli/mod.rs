@@ -7,6 +7,7 @@ mod exit_codes;
 mod explain;
 mod help;
 mod logs;
+mod reload;
 mod run;
 mod schema;
 mod since;
@@ -64,7 +65,8 @@ pub fn main() -> ExitCode {
         ["status"] => ask::system(&directory, arguments.json),
         ["status", unit] => ask::status(&directory, unit, arguments.json),
         ["is-active", unit] => ask::is_active(&directory, unit),
-        [verb @ ("start" | "stop" | "restart"), units @ ..] if !units.is_empty() => {
+        ["reload"] => reload::run(&directory, arguments.json),
+        [verb @ ("start" | "stop" | "restart" | "reload"), units @ ..] if !units.is_empty() => {
             ask::job(&directory, verb, units, arguments.json)
         }
         [verb @ ("start" | "stop" | "restart" | "is-active")] => {

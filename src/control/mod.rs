@@ -5,7 +5,7 @@ mod message;
 mod server;
 
 pub use client::{NoAnswer, Stream, ask, listen};
-pub use message::{Answer, LogLine, Request, Requests, SystemStatus, UnitStatus};
+pub use message::{Answer, LogLine, Reload, Request, Requests, SystemStatus, UnitChange, UnitStatus};
 pub use server::{OperatorKey, Server};
 
 /// Name of the socket in the runtime directory.

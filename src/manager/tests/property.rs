@@ -196,6 +196,7 @@ impl World {
             }
             Action::Probe(id) => assert_eq!(self.alive(id), 1, "probed without a process"),
             Action::Finish(job, _) => *self.finished.entry(job.0).or_default() += 1,
+            Action::Renew(_) | Action::Remove(_) => {}
             Action::Tell(..) => {}
             Action::Exit(code) => {
                 assert_eq!(code, 0);

@@ -249,6 +249,8 @@ impl World {
                     said.push(self.words(&action));
                     self.spawn(id);
                 }
+                Action::Renew(id) => (id, "renew".into()),
+                Action::Remove(_) => return "remove".into(),
                 Action::Tell(id, line) => {
                     let line = match line {
                         Line::Failed(outcome, Some(_)) => format!("failed: {outcome}; next try"),
