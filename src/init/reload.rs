@@ -126,7 +126,7 @@ impl Init {
         self.journal.configure(config.log);
         self.proxy.configure(config);
         let changed = self.manager.replace(self.now, units, config.pool, config.shutdown);
-        boot::without_umask(|| self.settle());
+        self.settle();
         for Changed { name, change, keys } in changed.iter().filter(|changed| changed.change != Change::Unchanged) {
             self.journal.say(Some(name), format_args!("reload: {change}{}", InBrackets(keys)));
         }
@@ -144,7 +144,7 @@ impl Init {
     /// The unit is another: so is its part of the forwarder.
     pub(super) fn renew(&mut self, id: UnitId) {
         let Some(unit) = self.manager.unit(id) else { return };
-        match self.proxy.renew(id, unit) {
+        match boot::without_umask(|| self.proxy.renew(id, unit)) {
             Ok(true) => super::open::give_socket(&self.proxy, id, unit),
             Ok(false) => {}
             Err(error) => {

@@ -184,8 +184,10 @@ impl Manager {
     pub fn dispatch(&mut self, now: Instant, event: Event) {
         self.now = now;
         match event {
-            _ if self.in_vain(&event) => {}
             Event::Booted => self.booted(),
+            // Nothing starts it any more.
+            Event::Asked(job, id, _) if self.is_leaving(id) => self.say(Action::Finish(job, JobResult::Canceled)),
+            Event::Wanted(id) if self.is_leaving(id) => {}
             Event::Asked(job, id, kind) => self.ask(job, id, kind),
             Event::Wanted(id) => self.want(id),
             Event::Idled(id) => self.idled(id),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::event::{Action, Event, JobResult, Why};
+use super::event::{Action, JobResult, Why};
 use super::graph::Graph;
 use super::restart::Jitter;
 use super::service::Input;
@@ -147,7 +147,7 @@ impl Manager {
             self.graph = Graph::new(&self.units, &self.names);
             self.recount();
         }
-        if self.units.get(id).is_some_and(|entry| entry.leaving) {
+        if self.is_leaving(id) {
             self.say(Action::Remove(id));
         }
     }
@@ -164,10 +164,9 @@ impl Manager {
         true
     }
 
-    /// A request or a connection for a unit that is being removed starts nothing.
-    pub(super) fn in_vain(&self, event: &Event) -> bool {
-        let leaving = |id: &UnitId| self.units.get(*id).is_some_and(|entry| entry.leaving);
-        matches!(event, Event::Wanted(id) if leaving(id))
+    /// It is being removed.
+    pub(super) fn is_leaving(&self, id: UnitId) -> bool {
+        self.units.get(id).is_some_and(|entry| entry.leaving)
     }
 
     /// Routes have come and gone: who is a tenant has changed.

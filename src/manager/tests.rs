@@ -3,6 +3,7 @@
 mod jobs;
 mod lifecycle;
 mod property;
+mod reload;
 mod services;
 mod shutdown;
 mod tenants;

@@ -7,7 +7,7 @@ mod tests;
 use std::fmt;
 
 use super::section::{Section, SectionDoc};
-use super::{Header, Route, Service, Socket, Unit};
+use super::{Header, Service, Socket, Unit};
 
 /// What a reload does to a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,6 +46,7 @@ mod origin_itself;
 mod process;
 mod rails;
 mod reap;
+mod reload;
 mod scenarios;
 mod soak;
 mod terminal;

@@ -29,6 +29,8 @@ enum Act {
     /// A pid that is nobody's.
     Stray(u32),
     Signal,
+    /// A reload: these are the units from now on.
+    Replace(Vec<Unit>),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -54,6 +56,7 @@ fn act() -> impl Strategy<Value = Act> {
         6 => (index(), exit).prop_map(|(unit, exit)| Act::Exit(unit, exit)),
         1 => (1..5_000_u32).prop_map(Act::Stray),
         1 => Just(Act::Signal),
+        2 => units().prop_map(Act::Replace),
     ]
 }
 
@@ -94,6 +97,9 @@ struct World {
     manager: Manager,
     now: Instant,
     boots: usize,
+    /// Most that may boot at the moment, and whether that has just changed.
+    most: usize,
+    replaced: bool,
     /// Which spawns fail, which processes ignore SIGTERM or even SIGKILL for a while.
     whims: Vec<u8>,
     processes: BTreeMap<u32, (UnitId, Step)>,
@@ -127,6 +133,8 @@ impl World {
             manager,
             now: Instant::now(),
             boots,
+            most: boots,
+            replaced: false,
             whims,
             processes: BTreeMap::new(),
             next: 10_000,
@@ -196,7 +204,12 @@ impl World {
             }
             Action::Probe(id) => assert_eq!(self.alive(id), 1, "probed without a process"),
             Action::Finish(job, _) => *self.finished.entry(job.0).or_default() += 1,
-            Action::Renew(_) | Action::Remove(_) => {}
+            Action::Renew(id) => assert!(self.manager.unit(id).is_some(), "a stranger is renewed"),
+            Action::Remove(id) => {
+                assert_eq!(self.alive(id), 0, "removed while it lives");
+                assert!(self.manager.unit(id).is_none(), "removed and still there");
+                self.doors.remove(&id);
+            }
             Action::Tell(..) => {}
             Action::Exit(code) => {
                 assert_eq!(code, 0);
@@ -245,7 +258,13 @@ impl World {
                 assert!(self.doors.get(&id).is_some_and(|door| door.watched), "{} is down and deaf", status.name);
             }
         }
-        assert!(booting <= self.boots, "{booting} tenants boot at once");
+        if self.replaced {
+            // One that boots may have become a tenant.
+            self.most = booting.max(self.boots);
+        }
+        self.replaced = false;
+        assert!(booting <= self.most, "{booting} tenants boot at once");
+        self.most = self.boots.max(booting);
     }
 
     /// The process of the index, if there is one.
@@ -314,6 +333,18 @@ impl World {
                 }
             }
             Act::Stray(pid) => self.event(Event::Exited { pid, exit: Exit::Code(0), rest: false }),
+            Act::Replace(units) => {
+                let names: BTreeSet<_> = units.iter().map(|unit| unit.name.to_string()).collect();
+                self.replaced = true;
+                let pool = config::Pool { boots: self.boots, running: None };
+                self.manager.replace(self.now, units, pool, config::Shutdown { budget: BUDGET });
+                if self.signalled.is_none() {
+                    let known = |name: &String| self.manager.find(name).is_some();
+                    assert!(names.iter().all(known), "a unit is missing");
+                    assert!((0..8).all(|n| names.contains(&format!("u{n}")) == known(&format!("u{n}"))));
+                }
+                self.perform();
+            }
             Act::Signal => {
                 self.signalled = self.signalled.or(Some(self.now));
                 self.event(Event::Signalled);
