@@ -59,7 +59,7 @@ pub(super) const VERBS: [(&str, &str, &str, &str); 12] = [
         "reload",
         "[UNIT…]",
         "use the configuration as it is now",
-        "Reads the whole configuration, and uses it if all of it is right; else nothing changes. Prints what that means for each\nunit: applied live, at next start, needs restart (of high priority: tenantd restart UNIT), added, removed. SIGHUP does the\nsame, and tells the log. With UNIT: its process reads its own configuration again (exec_reload).\nExit code 0, or 78 for a wrong configuration, 1 if tenantd does not answer, or a unit cannot reload.",
+        "Reads the whole configuration, and uses it if all of it is right; else nothing changes. Prints what that means for each\nunit: applied live, at next start, needs restart (of high priority: tenantd restart UNIT), added, removed. SIGHUP does the\nsame, and tells the log. With UNIT: its process reads its own configuration again (exec_reload).\nExit code 0, or 78 for a wrong configuration, 1 if tenantd does not answer, a socket cannot be made, or a unit cannot\nreload.",
     ),
 ];
 

@@ -27,8 +27,8 @@ pub(super) struct Reloader {
     reading: Option<(Receiver<Read>, Vec<OperatorKey>)>,
     /// Who asked after it had begun: it may not have seen what they have written, so it is read once more.
     next: Option<Vec<OperatorKey>>,
-    /// Sockets that could not be made in this reload.
-    failed: Vec<String>,
+    /// Units whose sockets could not be made, and why.
+    failed: Vec<(UnitId, String)>,
 }
 
 impl Reloader {
@@ -125,13 +125,16 @@ impl Init {
         let config = &self.reloader.config;
         self.journal.configure(config.log);
         self.proxy.configure(config);
+        let failed = std::mem::take(&mut self.reloader.failed);
         let changed = self.manager.replace(self.now, units, config.pool, config.shutdown);
         self.settle();
+        self.try_again(failed);
         for Changed { name, change, keys } in changed.iter().filter(|changed| changed.change != Change::Unchanged) {
             self.journal.say(Some(name), format_args!("reload: {change}{}", InBrackets(keys)));
         }
         let (all, units) = (changed.len(), changed.into_iter().filter_map(told).collect::<Vec<_>>());
-        let (unchanged, failed) = (all - units.len(), std::mem::take(&mut self.reloader.failed));
+        let unchanged = all - units.len();
+        let failed = self.reloader.failed.iter().map(|(_, words)| words.clone()).collect();
         for (keys, words) in [(&live, "applied live"), (&restart, "need a restart of tenantd")] {
             if !keys.is_empty() {
                 self.journal.say(None, format_args!("reload: tenantd.toml: {words}: {}", keys.join(", ")));
@@ -150,7 +153,17 @@ impl Init {
             Err(error) => {
                 let words = format!("cannot make its socket: {error}; see to that, and reload again");
                 self.journal.say(Some(&unit.name), format_args!("{words}"));
-                self.reloader.failed.push(format!("{}: {words}", unit.name));
+                self.reloader.failed.push((id, format!("{}: {words}", unit.name)));
+            }
+        }
+    }
+
+    /// Sockets that could not be made last time, of units without a process.
+    fn try_again(&mut self, failed: Vec<(UnitId, String)>) {
+        for (id, _) in failed {
+            if !self.reloader.failed.iter().any(|(again, _)| *again == id) && self.manager.pids(id).next().is_none() {
+                self.renew(id);
+                self.proxy.watch(id);
             }
         }
     }

@@ -202,6 +202,41 @@ fn a_changed_socket_is_bound_when_its_unit_is_down() {
 }
 
 #[test]
+fn a_socket_that_cannot_be_made_is_named_and_tried_again_by_the_next_reload() {
+    let init = Init::new().web(&web(&["boston"])).start();
+    assert_eq!(tenant(&init), "boston");
+    fs::create_dir(init.file("run/web@nyc.sock")).expect("something in the way");
+    put_web(&init, &web(&["boston", "nyc"]));
+    let ran = init.verb(&["reload"]).expect(1);
+    assert!(ran.stderr.contains("web@nyc: cannot make its socket: the path exists and is no socket"), "{ran:?}");
+    init.get("/nyc").expect(404);
+    assert_eq!(tenant(&init), "boston");
+    fs::remove_dir(init.file("run/web@nyc.sock")).expect("remove");
+    init.verb(&["reload"]).expect(0);
+    init.get("/nyc").expect(200);
+}
+
+#[test]
+fn two_units_exchange_their_sockets_and_routes() {
+    let unit = |name: &str, at: &str| {
+        let text = web(&[]).set("TENANT", name).route(&format!("path = \"/{at}\"")).text();
+        text.replace("%t/%n.sock", &format!("%t/{at}.sock"))
+    };
+    let init = Init::new().unit("a.toml", &unit("a", "one")).unit("b.toml", &unit("b", "two")).start();
+    let named = |path: &str| init.get(path).expect(200).json()["tenant"].as_str().unwrap_or_default().to_owned();
+    assert_eq!((named("/one").as_str(), named("/two").as_str()), ("a", "b"));
+    put(&init, "a.toml", &unit("a", "two"));
+    put(&init, "b.toml", &unit("b", "one"));
+    init.verb(&["reload"]).expect(0);
+    assert_eq!((named("/one").as_str(), named("/two").as_str()), ("b", "a"));
+    init.verb(&["restart", "a"]).expect(0);
+    assert_eq!((named("/one").as_str(), named("/two").as_str()), ("b", "a"));
+    init.verb(&["restart", "b"]).expect(0);
+    assert_eq!((named("/one").as_str(), named("/two").as_str()), ("b", "a"));
+    assert!(init.file("run/one.sock").exists() && init.file("run/two.sock").exists());
+}
+
+#[test]
 fn a_running_high_unit_restarts_only_when_asked() {
     let vector =
         |seconds: u32| format!("[unit]\npriority = \"high\"\n[service]\nexec_start = [\"sleep\", \"{seconds}\"]\n");
