@@ -7,6 +7,7 @@ mod hear;
 mod logs;
 mod open;
 mod reload;
+mod settings;
 
 pub use fatal::Fatal;
 use logs::Readers;
@@ -23,9 +24,9 @@ use slotmap::SecondaryMap;
 use crate::boot::{self, Inherited};
 use crate::control::Server;
 use crate::journal::{Journal, Progress};
-use crate::manager::{Event, Manager};
+use crate::manager::{Event, Exit, Manager};
 use crate::poller::{Poller, Readiness, Registry, Source};
-use crate::process::{self, Executed, Receiver};
+use crate::process::{self, Death, Executed, Receiver, Tracker};
 use crate::proxy::{Fact, Proxy};
 use crate::signals::Signals;
 use crate::unit::UnitId;
@@ -43,6 +44,7 @@ pub struct Init {
     notify: Receiver,
     journal: Journal,
     manager: Manager,
+    tracker: Tracker,
     proxy: Proxy,
     control: Server,
     inherited: Inherited,
@@ -136,6 +138,8 @@ impl Init {
         self.proxy.elapse();
         self.journal.elapse(self.now);
         self.settle();
+        self.kill_on();
+        self.tracker.tidy();
         self.write_access();
         self.feed();
     }
@@ -146,7 +150,7 @@ impl Init {
 
     /// Until the earliest deadline; not at all while somebody has more to do.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.unread.is_empty() || self.proxy.has_pending() || self.readers.are_behind() {
+        if !self.unread.is_empty() || self.proxy.has_pending() || self.readers.are_behind() || self.tracker.has_more() {
             return Some(Duration::ZERO);
         }
         let deadlines = [self.manager.deadline(), self.proxy.deadline(), self.journal.deadline()];
@@ -192,24 +196,37 @@ impl Init {
         }
     }
 
-    /// Buries the dead: what is left of a unit's group is killed while its leader still holds the number.
+    /// Buries the dead, a bounded number a turn.
     fn reap(&mut self) {
         for _ in 0..REAP_BATCH {
-            let Some((pid, exit)) = process::peek() else { return };
-            if let Some(unit) = self.manager.owner(pid) {
-                self.was_executed(unit);
-                self.journal.catch_up(unit);
-                self.kill(unit, pid, rustix::process::Signal::KILL);
+            match process::peek() {
+                Some((pid, exit)) => self.bury(pid, exit),
+                None => return self.empty(),
             }
-            process::release(pid);
-            self.dispatch(Event::Exited { pid, exit, rest: false });
         }
         self.unread.push(Source::Signals);
     }
 
-    /// The unit that a process belongs to.
-    fn owner(&self, pid: u32) -> Option<UnitId> {
-        self.manager.owner(pid).or_else(|| self.manager.owner(process::ancestor_session(pid)?))
+    /// While the dead one holds its number, what it left is looked for.
+    fn bury(&mut self, pid: u32, exit: Exit) {
+        if let Some(unit) = self.tracker.leads(pid) {
+            self.was_executed(unit);
+            self.journal.catch_up(unit);
+        }
+        let death = self.tracker.died(pid, exit);
+        process::release(pid);
+        let Some(Death { unit, exit, rest, emptied }) = death else { return };
+        if emptied {
+            self.dispatch(Event::Emptied(unit));
+        }
+        self.dispatch(Event::Exited { pid, exit, rest });
+    }
+
+    /// Tells which units have lost the last of their rest.
+    fn empty(&mut self) {
+        for unit in self.tracker.emptied() {
+            self.dispatch(Event::Emptied(unit));
+        }
     }
 
     /// The pipe of a start says something.
@@ -219,9 +236,9 @@ impl Init {
         match process::read_executed(std::os::fd::AsFd::as_fd(fd)) {
             Executed::Pending => return,
             Executed::Succeeded => self.dispatch(Event::Executed(unit, pid)),
-            Executed::Failed { step, errno } => {
+            Executed::Failed { step, errno, which } => {
                 if let Some(unit) = self.manager.unit(unit) {
-                    let why = effects::refusal(unit, program, step, errno);
+                    let why = settings::refusal(unit, program, step, errno, which);
                     self.journal.say(Some(&unit.name), format_args!("{why}"));
                 }
             }
@@ -244,6 +261,13 @@ impl Init {
                 Fact::Drained(unit) => Event::Drained(unit),
                 Fact::Reached(unit) => Event::Reached(unit),
             });
+        }
+    }
+
+    /// A unit that forks as fast as it is killed gets its share of each turn, and no more.
+    fn kill_on(&mut self) {
+        if let Err(error) = self.tracker.go_on() {
+            self.journal.say(None, format_args!("cannot send SIGKILL: {error}"));
         }
     }
 

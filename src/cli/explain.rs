@@ -160,7 +160,8 @@ mod tests {
             assert_eq!(titles(topic), ["[route], units/NAME.toml"], "{topic}");
         }
         assert_eq!(titles("path"), ["[health] path, tenantd.toml", "[route] path, units/NAME.toml"]);
-        assert_eq!(titles("runtime_directory"), ["at the top runtime_directory, tenantd.toml"]);
+        let both = ["at the top runtime_directory, tenantd.toml", "[service] runtime_directory, units/NAME.toml"];
+        assert_eq!(titles("runtime_directory"), both);
         assert!(titles("").is_empty() && titles("service.path").is_empty());
     }
 

@@ -17,6 +17,7 @@ pub(super) fn together(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>
     for draft in drafts.iter().filter(|draft| draft.sound) {
         health(config, draft, report);
         socket(config, draft, report);
+        runtime_directory(config, draft, report);
     }
     budget(config, daemon, drafts, report);
 }
@@ -43,6 +44,18 @@ fn socket(config: &Config, Draft { unit, layers, .. }: &Draft<'_>, report: &mut 
     if taken {
         let place = layers.place("socket", "listen");
         report.error(place, "[socket] listen: tenantd itself listens there; choose another address");
+    }
+}
+
+/// It is removed when the unit is down, with all that is in it.
+fn runtime_directory(config: &Config, Draft { unit, layers, .. }: &Draft<'_>, report: &mut Report) {
+    let own = &config.runtime_directory;
+    let holds = |name: &Path| {
+        [Some(Path::new("/run")), own.parent()].into_iter().flatten().any(|base| own.starts_with(base.join(name)))
+    };
+    if let Some(index) = unit.service.runtime_directory.iter().position(|name| holds(name)) {
+        let place = layers.item_place("service", "runtime_directory", index);
+        report.error(place, "[service] runtime_directory: tenantd's own files are there; choose another name");
     }
 }
 

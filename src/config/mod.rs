@@ -118,8 +118,8 @@ section! {
     /// The end.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub struct Shutdown in "shutdown" (fields) {
-        /// From SIGTERM to our exit; default 8 s (Docker and Kamal kill after 10 s).
-        budget: Duration as positive = Duration::from_secs(8);
+        /// From SIGTERM to our exit, the last half second for the end of the log; default 10 s, when Docker and Kamal kill.
+        budget: Duration as positive = Duration::from_secs(10);
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
-use crate::unit::{self, Listen, Name, Pass, Priority, Restart, Route, Service, ServiceType, Socket, Target, Unit};
+use crate::unit::{
+    self, Listen, Name, Pass, Priority, Restart, Route, Sandbox, Service, ServiceType, Socket, Target, Unit,
+};
 
 const DAEMON: (&str, &str) = ("tenantd.toml", "runtime_directory = \"/run/t\"");
 
@@ -122,6 +124,7 @@ fn a_template_and_a_high_unit() {
             idle_stop: Some(Duration::from_secs(300)),
             ..Service::default()
         },
+        sandbox: Sandbox::default(),
         socket: Some(Socket { listen: Listen::Unix(socket), pass: Pass::Fds, mode: 0o660 }),
         route: Some(Route { path: "/showcase/2025/nyc".into(), ..Route::default() }),
     };
@@ -258,4 +261,17 @@ fn every_key_is_documented_and_belongs_to_one_section() {
             assert!(!section.doc.is_empty() && section.keys.iter().all(|key| !key.doc.is_empty()), "{}", section.name);
         }
     }
+}
+
+#[test]
+fn limits_of_a_sandbox() {
+    let text = "[service]\nexec_start = 'a'\n[sandbox]\nmemory_max = '1.5G'\nmemory_high = 4096\ntasks_max = 64\ncpu_weight = 10000\n\
+                cpu_quota = '150%'";
+    let sandbox = unit(text).sandbox;
+    assert!(sandbox.is_set());
+    assert_eq!((sandbox.memory_max, sandbox.memory_high), (Some(1536 << 20), Some(4096)));
+    assert_eq!((sandbox.tasks_max, sandbox.cpu_weight), (Some(64), Some(10_000)));
+    assert_eq!(sandbox.cpu_micros(), Some(150_000));
+    let none = "[service]\nexec_start = 'a'\n[sandbox]\nmemory_max = 'infinity'\ntasks_max = 'infinity'\ncpu_quota = 'infinity'";
+    assert!(!unit(none).sandbox.is_set());
 }

@@ -1,17 +1,15 @@
 //! Effects: what the manager wants done, done.
 
-use std::io;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use rustix::process::Signal;
-
-use super::Init;
+use super::{Init, settings};
 use crate::control::OperatorKey;
 use crate::journal::Stream;
 use crate::manager::{Action, Event, JobId, JobResult, Line, Step, Whom};
 use crate::poller::{Source, data};
-use crate::process::{self, Child, Plan};
-use crate::unit::{self, Priority, Unit, UnitId};
+use crate::process::{self, Child, Ids, Plan};
+use crate::unit::{self, Priority, ServiceType, UnitId};
 
 /// Points of `oom_score_adj` for everything but the high-priority units: the kernel takes a tenant first.
 const OOM_POINTS: i32 = 100;
@@ -53,42 +51,83 @@ impl Init {
             // A reload has taken the command away in the very moment.
             return self.manager.dispatch(self.now, Event::SpawnFailed(id));
         };
-        let environment = self.environment(id, unit, step);
+        let (place, troubles) = self.tracker.place(id, unit);
+        for trouble in troubles {
+            self.journal.say(Some(&unit.name), format_args!("{trouble}"));
+        }
+        let ids = process::user::of(service);
+        let user = match &ids {
+            Some(Ok(ids)) => Some(ids),
+            _ => None,
+        };
+        let unmade = if matches!(ids, Some(Err(_))) { None } else { settings::make_directories(service, user) };
+        let files = match process::environment_file::read(&service.environment_file) {
+            Ok(files) => files,
+            Err(error) => return self.not_spawned(id, &error),
+        };
+        let environment = self.environment(id, step, user, files);
         let listener = if step == Step::Start { self.proxy.passed(id) } else { None };
+        let rlimits: Vec<_> = service.limits().map(|(_, resource, limit)| (resource, limit)).collect();
         let plan = Plan {
             argv,
             environment: &environment,
             working_directory: service.working_directory.as_deref().unwrap_or(Path::new("/")),
-            user: service.user.as_deref(),
+            user: ids.as_ref(),
             listener: listener.map(|fd| (fd, unit.name.prefix())),
             limits: &self.inherited,
-            oom_score_adj: (unit.priority == Priority::Normal).then_some(OOM_POINTS),
+            oom_score_adj: service.oom_score_adj.or((unit.priority == Priority::Normal).then_some(OOM_POINTS)),
+            oom_score_must: service.oom_score_adj.is_some(),
+            nice: service.nice,
+            rlimits: &rlimits,
+            umask: service.umask,
+            unmade,
+            place: Some(&place),
         };
         match process::spawn(&plan) {
             Ok(child) => {
                 let program = argv.first().cloned().unwrap_or_default();
                 self.adopt(id, child, program);
             }
-            Err(error) => {
-                self.journal.say(Some(&unit.name), format_args!("{error}"));
-                self.manager.dispatch(self.now, Event::SpawnFailed(id));
-            }
+            Err(error) => self.not_spawned(id, &error),
         }
     }
 
-    fn environment(&self, id: UnitId, unit: &Unit, step: Step) -> std::collections::BTreeMap<String, String> {
-        let ids = unit.service.user.as_deref().and_then(|user| process::user::look_up(user).ok());
-        let notify = ("NOTIFY_SOCKET", self.notify_path.to_string_lossy().into_owned());
-        let port = self.proxy.listener(id).and_then(|listener| listener.port());
-        let given = std::iter::once(notify).chain(port.map(|port| ("PORT", port.to_string())));
-        let given = given.chain(self.manager.variables(id, step));
-        let ours = |name: &str| std::env::var(name).ok();
-        process::environment::complete(&unit.service, &ids.unwrap_or_else(process::user::own), ours, given)
+    /// No process: the unit's result is `resources`.
+    fn not_spawned(&mut self, id: UnitId, why: &dyn std::error::Error) {
+        let name = self.manager.unit(id).map(|unit| &unit.name);
+        self.journal.say(name, format_args!("{why}"));
+        self.manager.dispatch(self.now, Event::SpawnFailed(id));
     }
 
-    /// Watches a new process: its output, and the pipe that tells whether its program runs.
+    fn environment(
+        &self,
+        id: UnitId,
+        step: Step,
+        user: Option<&Ids>,
+        files: Vec<(String, String)>,
+    ) -> BTreeMap<String, String> {
+        let Some(unit) = self.manager.unit(id) else { return BTreeMap::new() };
+        let notify = ("NOTIFY_SOCKET", self.notify_path.to_string_lossy().into_owned());
+        let port = self.proxy.listener(id).and_then(|listener| listener.port());
+        let given = files.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let given = given.chain(settings::directory_variables(&unit.service));
+        let given = given.chain([notify]).chain(port.map(|port| ("PORT", port.to_string())));
+        let given = given.chain(self.manager.variables(id, step));
+        let own;
+        let ids = match user {
+            Some(ids) => ids,
+            None => {
+                own = process::user::own();
+                &own
+            }
+        };
+        process::environment::complete(&unit.service, ids, settings::variable, given)
+    }
+
+    /// Watches a new process: its end, its output, and the pipe that tells whether its program runs.
     fn adopt(&mut self, id: UnitId, child: Child, program: String) {
         let Child { pid, executed, stdout, stderr } = child;
+        self.tracker.add(id, pid);
         let Some(unit) = self.manager.unit(id) else { return };
         for (stream, fd) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
             let key = self.journal.attach(id, &unit.name, pid, stream, fd);
@@ -105,23 +144,11 @@ impl Init {
         self.manager.dispatch(self.now, Event::Spawned(id, pid));
     }
 
-    fn signal(&mut self, unit: UnitId, whom: Whom, signal: unit::Signal) {
-        let Some(signal) = Signal::from_named_raw(signal.number()) else { return };
-        match whom {
-            Whom::Process(pid) => self.kill(unit, pid, signal),
-            Whom::Own | Whom::All => {
-                for pid in self.manager.pids(unit).collect::<Vec<_>>() {
-                    self.kill(unit, pid, signal);
-                }
-            }
-        }
-    }
-
-    /// Signals a whole process group, whose leader is not buried yet.
-    pub(super) fn kill(&mut self, unit: UnitId, pid: u32, signal: Signal) {
-        if let Err(error) = process::kill_group(pid, signal) {
+    /// Signals processes of a unit; that they are gone is no trouble.
+    pub(super) fn signal(&mut self, unit: UnitId, whom: Whom, signal: unit::Signal) {
+        if let Err(error) = self.tracker.signal(unit, whom, signal) {
             let name = self.manager.unit(unit).map(|unit| &unit.name);
-            self.journal.say(name, format_args!("cannot signal process group {pid}: {error}"));
+            self.journal.say(name, format_args!("cannot send {signal}: {error}"));
         }
     }
 
@@ -129,31 +156,18 @@ impl Init {
         if matches!(line, Line::Started(..)) {
             self.proxy.started(id);
         }
-        if let Some(unit) = self.manager.unit(id) {
-            self.journal.say(Some(&unit.name), format_args!("{line}"));
+        let Some(unit) = self.manager.unit(id) else { return };
+        self.journal.say(Some(&unit.name), format_args!("{line}"));
+        let remains = unit.service.kind == ServiceType::Oneshot && unit.service.remain_after_exit;
+        match line {
+            Line::Finished(_) if remains => {}
+            Line::Stopped | Line::Finished(_) | Line::Failed(..) | Line::Limited(..) => self.remove_directories(id),
+            _ => {}
         }
     }
 
     fn finish(&mut self, job: JobId, result: JobResult) {
         let operator = OperatorKey::from(slotmap::KeyData::from_ffi(job.0));
         self.answer_job(operator, &result);
-    }
-}
-
-/// Why a program does not run: the step that failed, as the unit file calls it, and what to do next.
-pub(super) fn refusal(unit: &Unit, program: &str, step: &str, errno: i32) -> String {
-    let error = io::Error::from_raw_os_error(errno);
-    let user = unit.service.user.as_deref().unwrap_or_default();
-    match step {
-        "EXEC" => format!("cannot execute {program}: {error}"),
-        "CHDIR" => {
-            let directory = unit.service.working_directory.as_deref().unwrap_or(Path::new("/"));
-            format!("cannot enter its working_directory {}: {error}", directory.display())
-        }
-        "USER" if errno == libc::ESRCH => {
-            process::user::look_up(user).err().map_or(error.to_string(), |no| no.to_string())
-        }
-        "USER" | "GROUP" => format!("cannot become user {user}: {error}; run tenantd as root, or leave user out"),
-        step => format!("cannot set up {program}: {step}: {error}"),
     }
 }

@@ -31,6 +31,7 @@ impl Init {
             for notice in self.notices(unit, message) {
                 self.dispatch(Event::Notified(unit, notice));
             }
+            self.follow(unit);
         }
         self.unread.push(Source::Notify);
     }
@@ -41,7 +42,14 @@ impl Init {
             let main = self.manager.main(unit) == Some(pid);
             return Some((unit, if main { Sender::Main } else { Sender::Control }));
         }
-        self.owner(pid).map(|unit| (unit, Sender::Other))
+        self.tracker.owner(pid).map(|unit| (unit, Sender::Other))
+    }
+
+    /// A main process that MAINPID= named is followed from now on.
+    fn follow(&mut self, unit: UnitId) {
+        if let Some(main) = self.manager.main(unit).filter(|main| self.tracker.leads(*main).is_none()) {
+            self.tracker.add(unit, main);
+        }
     }
 
     /// Said once a start: else a chatty child would fill the log.
@@ -58,7 +66,7 @@ impl Init {
 
     /// In systemd's order: who it is, where it stands, how long it takes, whether it lives.
     fn notices(&self, unit: UnitId, message: Message) -> Vec<Notice> {
-        let own = |pid: &u32| self.owner(*pid) == Some(unit);
+        let own = |pid: &u32| self.tracker.owner(*pid) == Some(unit);
         let mut notices = Vec::new();
         notices.extend(message.notify_access.map(Notice::Access));
         notices.extend(message.main_pid.filter(own).map(Notice::MainPid));

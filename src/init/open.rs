@@ -14,7 +14,7 @@ use crate::control::{self, Server};
 use crate::journal::Journal;
 use crate::manager::Manager;
 use crate::poller::{Poller, Registry, Source};
-use crate::process::{self, Receiver};
+use crate::process::{self, Receiver, Tracker};
 use crate::proxy::Proxy;
 use crate::route::Table;
 use crate::signals::Signals;
@@ -41,6 +41,9 @@ impl Init {
         journal.take_panics();
         warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));
         let runtime = Runtime::open(&config.runtime_directory, &poller)?;
+        let (tracker, note) = Tracker::open(&config.runtime_directory);
+        inherited.notes.extend(note);
+        inherited.notes.extend(tracker.prepare(units.iter()));
         let (mut proxy, listen) = open_doors(&config, &poller, runtime.private)?;
         let now = Instant::now();
         let manager = Manager::new(units, config.pool, config.shutdown, seed(), now);
@@ -56,6 +59,7 @@ impl Init {
             notify: runtime.notify,
             journal,
             manager,
+            tracker,
             proxy,
             control: runtime.control,
             inherited,
@@ -136,7 +140,7 @@ fn add_sockets(proxy: &mut Proxy, manager: &Manager) -> Result<(), Fatal> {
 
 /// A service that runs as another user owns the path of its socket.
 pub(super) fn give_socket(proxy: &Proxy, id: UnitId, unit: &crate::unit::Unit) {
-    let ids = unit.service.user.as_deref().map(process::user::look_up);
+    let ids = process::user::of(&unit.service);
     let given = match (ids, proxy.listener(id)) {
         (Some(Ok(ids)), Some(listener)) => listener.give(ids.uid, ids.gid),
         _ => Ok(()),

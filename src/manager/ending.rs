@@ -176,7 +176,14 @@ impl Service {
 impl Ending {
     /// It is to be stopped, and is being stopped already: the reason changes, and the time may become shorter.
     pub(super) fn halted(self, why: Why, cx: Context) -> Self {
-        let deadline = if self.stage == Stop::Drain { self.deadline.min(cx.drain()) } else { cx.clamp(self.deadline) };
+        let deadline = match self.stage {
+            Stop::Drain => self.deadline.min(cx.drain()),
+            // Nothing is quicker than SIGKILL.
+            Stop::Sigkill | Stop::FinalSigkill => self.deadline,
+            Stop::Command(_) | Stop::Watchdog | Stop::Sigterm | Stop::Post(_) | Stop::FinalSigterm => {
+                cx.clamp(self.deadline)
+            }
+        };
         Self { deadline, end: End { why, ..self.end }, ..self }
     }
 

@@ -3,16 +3,20 @@
 //! Each unit is one table (`service`); what the proxy hears follows from its state (`door`); jobs merge in `job`,
 //! wait in `order`; all ends in `shutdown`. Every change of a state passes `Manager::step`.
 
+mod budget;
 mod door;
 mod ending;
+mod essential;
 mod event;
 mod exit_status;
 mod graph;
 mod hook;
 mod job;
 mod lines;
+mod merge;
 mod order;
 mod outcome;
+mod pool;
 mod procs;
 mod reload;
 mod restart;
@@ -21,6 +25,7 @@ mod service;
 mod shutdown;
 mod starting;
 mod state;
+mod targets;
 mod words;
 
 #[cfg(test)]
@@ -39,14 +44,16 @@ use std::time::Instant;
 use slotmap::SlotMap;
 
 use crate::config;
-use crate::unit::{Name, NotifyAccess, Priority, Target, Unit, UnitId};
+use crate::unit::{Name, NotifyAccess, Priority, Unit, UnitId};
 use door::Doorman;
 use graph::Graph;
 use job::Job;
+use pool::Counts;
 use restart::Jitter;
 use service::{Context, Effect, Input, Service};
 use shutdown::Closing;
 use state::State;
+use targets::Targets;
 
 /// Decides everything about units.
 #[derive(Debug)]
@@ -65,8 +72,16 @@ pub struct Manager {
     owners: HashMap<u32, UnitId>,
     /// Units that wait to begin, in the order in which they were wanted.
     queue: Vec<UnitId>,
-    /// Tenants that come up.
-    booting: usize,
+    /// Units whose stop waits for the stop of others.
+    halts: Vec<UnitId>,
+    counts: Counts,
+    /// Tenants that wait for nothing but a place in the pool.
+    crowd: usize,
+    /// Room was asked for.
+    making_room: bool,
+    targets: Targets,
+    /// An essential unit has ended, with this code.
+    fallen: Option<u8>,
     /// Something has changed that a waiting unit may wait for.
     dirty: bool,
     closing: Option<Closing>,
@@ -118,7 +133,12 @@ impl Manager {
             timers: BTreeSet::new(),
             owners: HashMap::new(),
             queue: Vec::new(),
-            booting: 0,
+            halts: Vec::new(),
+            counts: Counts::default(),
+            crowd: 0,
+            making_room: false,
+            targets: Targets::default(),
+            fallen: None,
             dirty: false,
             closing: None,
             ended: false,
@@ -205,7 +225,7 @@ impl Manager {
             }
             Event::Emptied(id) => self.step(id, Input::Emptied),
             Event::Signalled => self.signalled(),
-            Event::Idlest(_) => {}
+            Event::Idlest(id) => self.evict(id),
             // A pid that is no longer the unit's.
             Event::Executed(..) => {}
         }
@@ -248,24 +268,8 @@ impl Manager {
         })
     }
 
-    fn booted(&mut self) {
-        if self.closing.is_some() {
-            return;
-        }
-        for entry in &mut self.units {
-            let (id, Entry { door, unit, .. }) = entry;
-            door.watch(id, unit, &mut self.actions);
-        }
-        let boot = |entry: &Entry| entry.high() || entry.unit.wanted_by.contains(&Target::Boot);
-        let mut wanted: Vec<UnitId> = self.units.iter().filter(|(_, entry)| boot(entry)).map(|(id, _)| id).collect();
-        wanted.sort_by_key(|&id| self.units.get(id).is_some_and(|entry| !entry.high()));
-        for id in wanted {
-            self.start(id, None);
-        }
-    }
-
     fn idled(&mut self, id: UnitId) {
-        if self.units.get(id).is_some_and(|entry| matches!(entry.service.state, State::Running(_))) {
+        if self.units.get(id).is_some_and(|entry| entry.service.state.up()) {
             self.step(id, Input::Halt(Why::Idle));
         }
     }
@@ -308,9 +312,13 @@ impl Manager {
 
     /// Begins what may begin, stops what may stop.
     fn settle(&mut self) {
-        if !self.ended {
+        while self.dirty && !self.ended {
             self.schedule();
+            self.reach();
             self.close();
+        }
+        if !self.ended {
+            self.make_room();
         }
     }
 
@@ -318,6 +326,7 @@ impl Manager {
     fn step(&mut self, id: UnitId, input: Input) {
         let Some(entry) = self.units.get_mut(id) else { return };
         let old = entry.service.state;
+        let asked = entry.job.as_ref().is_some_and(|job| job.kind == JobKind::Stop && job.asked);
         let end = self.closing.as_ref().map(|closing| closing.budget.end(entry.unit.priority));
         let limit = end.map(|end| entry.limit.unwrap_or(end));
         let effect = entry.service.step(input, Context { now: self.now, unit: &entry.unit, limit });
@@ -338,6 +347,10 @@ impl Manager {
         }
         if old != new {
             self.conclude(id, old, new);
+            if (old.up() || old.coming()) && !new.up() && !new.coming() {
+                self.release(id);
+            }
+            self.fall(id, old, asked);
         }
     }
 
@@ -360,11 +373,14 @@ impl Manager {
         if old.words() != new.words() {
             entry.since = Some(self.now);
         }
-        if old == State::Waiting {
+        if old.waiting() {
             entry.text.clear();
         }
         if entry.tenant() {
-            self.booting = self.booting + usize::from(new.coming()) - usize::from(old.coming());
+            self.counts.follow(old, new);
+            if new.up() {
+                self.busy();
+            }
         }
     }
 

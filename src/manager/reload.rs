@@ -5,8 +5,11 @@ use std::time::Instant;
 
 use super::event::{Action, JobResult, Why};
 use super::graph::Graph;
+use super::job::Word;
+use super::pool::Counts;
 use super::restart::Jitter;
 use super::service::Input;
+use super::state::State;
 use super::{Entry, Manager};
 use crate::config;
 use crate::unit::{Change, Name, Target, Unit, UnitId};
@@ -60,9 +63,11 @@ impl Manager {
             self.names.insert(changed.name.clone(), id);
             told.push(changed);
         }
+        told.extend(old.values().filter_map(|&id| self.mark(id)));
+        // Before anything moves: who is a tenant has changed.
         self.graph = Graph::new(&self.units, &self.names);
-        told.extend(old.into_values().filter_map(|id| self.expel(id)));
         self.recount();
+        old.into_values().for_each(|id| self.expel(id));
         self.begin(&new);
         self.dirty = true;
         self.settle();
@@ -101,8 +106,8 @@ impl Manager {
         (id, changed)
     }
 
-    /// A unit that is no more: nothing starts it again, no request reaches it, and what it does ends as for a stop.
-    fn expel(&mut self, id: UnitId) -> Option<Changed> {
+    /// A unit that is no more: nothing starts it again, and no request reaches it.
+    fn mark(&mut self, id: UnitId) -> Option<Changed> {
         let entry = self.units.get_mut(id)?;
         let changed = Changed { name: entry.unit.name.clone(), change: Change::Removed, keys: Vec::new() };
         let first = !std::mem::replace(&mut entry.leaving, true);
@@ -110,23 +115,27 @@ impl Manager {
         (entry.unit.route, entry.unit.service.essential) = (None, false);
         entry.unit.wanted_by.clear();
         self.say(Action::Renew(id));
+        first.then_some(changed)
+    }
+
+    /// What it does ends as for a stop.
+    fn expel(&mut self, id: UnitId) {
         self.finish(id, JobResult::Canceled);
         if self.units.get(id).is_some_and(|entry| entry.service.state.down()) {
             self.say(Action::Remove(id));
         } else {
             self.step(id, Input::Halt(Why::Removed));
         }
-        first.then_some(changed)
     }
 
     /// Starts the new units that boot wants.
     fn begin(&mut self, new: &[UnitId]) {
-        let boot = |entry: &Entry| entry.high() || entry.unit.wanted_by.contains(&Target::Boot);
+        let boot = |entry: &Entry| entry.unit.wanted_by.contains(&Target::Boot);
         let (high, normal): (Vec<UnitId>, Vec<UnitId>) = new
             .iter()
             .filter(|&&id| self.units.get(id).is_some_and(boot))
             .partition(|&&id| self.units.get(id).is_some_and(Entry::high));
-        high.into_iter().chain(normal).for_each(|id| self.start(id, None));
+        high.into_iter().chain(normal).for_each(|id| self.start(id, Word::NOBODY));
     }
 
     /// A unit without a process becomes what the configuration says.
@@ -161,6 +170,7 @@ impl Manager {
             self.timers.remove(&(deadline, id));
         }
         self.queue.retain(|&other| other != id);
+        self.halts.retain(|&other| other != id);
         true
     }
 
@@ -171,7 +181,9 @@ impl Manager {
 
     /// Routes have come and gone: who is a tenant has changed.
     fn recount(&mut self) {
-        self.booting = self.units.values().filter(|entry| entry.tenant() && entry.service.state.coming()).count();
+        self.counts = Counts::default();
+        let tenants = self.units.values().filter(|entry| entry.tenant());
+        tenants.for_each(|entry| self.counts.follow(State::Dead, entry.service.state));
     }
 }
 

@@ -1,83 +1,71 @@
-//! The orderly stop inside its budget: normal units side by side against their order, then the high units.
+//! The orderly stop inside its budget: normal units side by side against their order, the hooks, then the high units.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::Manager;
-use super::event::{Action, JobResult, Why};
+use super::budget::Budget;
+use super::event::{JobResult, Why};
+use super::job::Word;
 use super::service::Input;
-use crate::unit::{Priority, UnitId};
-
-/// When each phase of an orderly stop ends, derived from the budget backwards.
-///
-/// Normal units have three quarters of it; the last quarter is the reserve of the high units.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Budget {
-    begun: Instant,
-    budget: Duration,
-}
-
-impl Budget {
-    /// We exit so long after the end of the budget, whatever is left (a process in D state).
-    const GRACE: Duration = Duration::from_millis(500);
-
-    /// Longest budget; a longer one is a mistake that the configuration refuses.
-    const MAX: Duration = Duration::from_secs(24 * 3600);
-
-    pub(super) fn new(begun: Instant, budget: Duration) -> Self {
-        Self { begun, budget: budget.min(Self::MAX) }
-    }
-
-    /// When the units of this priority must be down: SIGKILL.
-    pub(super) fn end(&self, priority: Priority) -> Instant {
-        match priority {
-            Priority::Normal => self.begun + self.budget * 3 / 4,
-            Priority::High => self.begun + self.budget,
-        }
-    }
-
-    /// When the high units are stopped even though a killed normal unit is still there.
-    pub(super) fn forced(&self) -> Instant {
-        self.end(Priority::Normal) + self.budget / 16
-    }
-
-    /// When we exit, whatever is left.
-    pub(super) fn over(&self) -> Instant {
-        self.begun + self.budget + Self::GRACE
-    }
-
-    /// The end of one unit's share: what is left of its phase, divided among the `chain` units that stop in a row.
-    pub(super) fn share(&self, now: Instant, priority: Priority, chain: u32) -> Instant {
-        now + self.end(priority).saturating_duration_since(now) / chain.max(1)
-    }
-}
+use super::{Action, Manager};
+use crate::unit::{Priority, Target, UnitId};
 
 /// A shutdown that has begun.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Closing {
     pub budget: Budget,
-    /// Which units are being stopped.
-    phase: Priority,
+    phase: Phase,
+    /// Units that `shutdown` wants.
+    hooks: Vec<UnitId>,
+    /// What we exit with.
+    code: u8,
+    /// How often we were told.
+    signals: u32,
+}
+
+/// What is going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Normal units stop.
+    Normal,
+    /// The units that `shutdown` wants do their work.
+    Hooks,
+    /// High units stop, and what the hooks have left.
+    High,
 }
 
 impl Closing {
     /// When [`Manager::hasten`] is due.
     pub(super) fn deadline(&self) -> Instant {
         match self.phase {
-            Priority::Normal => self.budget.forced(),
-            Priority::High => self.budget.over(),
+            Phase::Normal => self.budget.forced,
+            Phase::Hooks => self.budget.hooks,
+            Phase::High => self.budget.over,
         }
     }
 }
 
 impl Manager {
-    /// The first signal stops everything in order, every further one at once.
+    /// The first signal stops everything in order, the second soon, every further one at once.
     pub(super) fn signalled(&mut self) {
-        if self.closing.is_some() {
-            let live = self.live(None);
-            return self.kill_now(&live);
+        if self.closing.is_none() {
+            self.shut(0);
         }
-        let budget = Budget::new(self.now, self.shutdown.budget);
-        self.closing = Some(Closing { budget, phase: Priority::Normal });
+        let Some(closing) = &mut self.closing else { return };
+        closing.signals = closing.signals.saturating_add(1);
+        match closing.signals {
+            0 | 1 => {}
+            2 => self.hurry(),
+            _ => self.kill_now(&self.live(None)),
+        }
+    }
+
+    /// All ends, in order, with this code.
+    fn shut(&mut self, code: u8) {
+        let hook = |id: &UnitId| self.is_booted() && self.wanted_by_shutdown(*id);
+        let hooks: Vec<UnitId> = self.ids().filter(hook).collect();
+        let budget = Budget::new(self.now, self.shutdown.budget, !hooks.is_empty());
+        self.closing = Some(Closing { budget, phase: Phase::Normal, hooks, code, signals: 0 });
+        self.dirty = true;
         for id in self.ids().collect::<Vec<_>>() {
             self.finish(id, JobResult::Canceled);
             let Some(entry) = self.units.get_mut(id) else { continue };
@@ -89,56 +77,142 @@ impl Manager {
         }
     }
 
+    /// It is started by the shutdown.
+    pub(super) fn hook(&self, id: UnitId) -> bool {
+        self.closing.as_ref().is_some_and(|closing| closing.hooks.contains(&id))
+    }
+
+    /// Tenants are no hooks: no request comes any more.
+    fn wanted_by_shutdown(&self, id: UnitId) -> bool {
+        let hook = |unit: &crate::unit::Unit| unit.wanted_by.contains(&Target::Shutdown) && unit.route.is_none();
+        self.unit(id).is_some_and(hook)
+    }
+
     /// Stops whatever may be stopped now, and ends when all is down.
     pub(super) fn close(&mut self) {
-        let Some(Closing { phase, .. }) = self.closing else { return };
-        // Again and again: a unit without a process is down at once, and lets the next one go.
-        while let Some((ids, live)) = self.next_to_stop(phase) {
-            for id in ids {
-                self.limit(id, phase, &live);
-                self.step(id, Input::Halt(Why::Shutdown));
-            }
+        if let Some(code) = self.fallen.take().filter(|_| self.closing.is_none()) {
+            self.shut(code);
         }
-        if self.live(None).is_empty() {
-            self.end();
-        } else if phase == Priority::Normal && self.live(Some(phase)).is_empty() {
-            self.high_phase();
+        let Some(phase) = self.closing.as_ref().map(|closing| closing.phase) else { return };
+        match phase {
+            Phase::Normal => {
+                self.stop_all(Priority::Normal);
+                if self.live(Some(Priority::Normal)).is_empty() {
+                    self.hooks_phase();
+                }
+            }
+            Phase::Hooks => {
+                if !self.hooks_work() {
+                    self.high_phase();
+                }
+            }
+            Phase::High => {
+                self.stop_all(Priority::High);
+                if self.live(None).is_empty() {
+                    self.end();
+                }
+            }
         }
     }
 
-    /// The units of the phase that nothing holds up any more, and all that are live; `None` when none is to stop.
-    fn next_to_stop(&self, phase: Priority) -> Option<(Vec<UnitId>, Vec<UnitId>)> {
-        let live = self.live(Some(phase));
+    /// Stops every unit of the priority that nothing holds up any more.
+    fn stop_all(&mut self, priority: Priority) {
+        // Again and again: a unit without a process is down at once, and lets the next one go.
+        while let Some((ids, live)) = self.next_to_stop(priority) {
+            for id in ids {
+                self.limit(id, priority, &live);
+                self.step(id, Input::Halt(Why::Shutdown));
+            }
+        }
+    }
+
+    /// The units of the priority that nothing holds up any more, and all that are live; `None` when none is to stop.
+    fn next_to_stop(&self, priority: Priority) -> Option<(Vec<UnitId>, Vec<UnitId>)> {
+        let live = self.live(Some(priority));
         let held = |id| self.graph.links(id).before.iter().any(|other| live.contains(other));
         let halted = |id| self.units.get(id).is_none_or(|entry| entry.service.state.why() == Some(Why::Shutdown));
         let ids: Vec<UnitId> = live.iter().copied().filter(|&id| !halted(id) && !held(id)).collect();
         (!ids.is_empty()).then_some((ids, live))
     }
 
-    /// The budget of the phase is over.
+    /// The time of the phase is over.
     pub(super) fn hasten(&mut self) {
-        let Some(closing) = self.closing else { return };
-        if self.now >= closing.budget.over() {
-            self.end();
-        } else if closing.phase == Priority::Normal && self.now >= closing.budget.forced() {
-            let late = self.live(Some(Priority::Normal));
-            self.kill_now(&late);
-            self.high_phase();
+        let Some((phase, at)) = self.closing.as_ref().map(|closing| (closing.phase, closing.deadline())) else {
+            return;
+        };
+        if self.now < at || self.ended {
+            return;
         }
+        match phase {
+            Phase::Normal => {
+                self.kill_now(&self.live(Some(Priority::Normal)));
+                self.hooks_phase();
+            }
+            Phase::Hooks => {
+                self.kill_now(&self.live(Some(Priority::Normal)));
+                self.high_phase();
+            }
+            Phase::High => self.end(),
+        }
+    }
+
+    fn hooks_phase(&mut self) {
+        let Some(closing) = &mut self.closing else { return };
+        let (hooks, limit) = (closing.hooks.clone(), closing.budget.hooks);
+        closing.phase = Phase::Hooks;
+        self.dirty = true;
+        for id in hooks {
+            if let Some(entry) = self.units.get_mut(id).filter(|entry| !entry.service.state.live()) {
+                entry.limit = Some(limit);
+                self.start(id, Word::NOBODY);
+            }
+        }
+    }
+
+    /// A hook has not come up yet, or has not ended.
+    fn hooks_work(&self) -> bool {
+        let works = |id: UnitId| self.units.get(id).is_some_and(|entry| entry.job.is_some());
+        self.closing.as_ref().is_some_and(|closing| closing.hooks.iter().any(|&id| works(id)))
     }
 
     fn high_phase(&mut self) {
         if let Some(closing) = &mut self.closing {
-            closing.phase = Priority::High;
-            self.close();
+            closing.phase = Phase::High;
+            let limit = closing.budget.end(Priority::High);
+            self.dirty = true;
+            let hooks = closing.hooks.clone();
+            for id in [hooks, self.live(Some(Priority::Normal))].concat() {
+                self.finish(id, JobResult::Canceled);
+                if let Some(entry) = self.units.get_mut(id).filter(|entry| entry.service.state.why().is_none()) {
+                    entry.limit = Some(limit);
+                }
+                self.step(id, Input::Halt(Why::Shutdown));
+            }
         }
     }
 
     /// The unit's share of its phase, by the units that stop after it.
-    fn limit(&mut self, id: UnitId, phase: Priority, live: &[UnitId]) {
+    fn limit(&mut self, id: UnitId, priority: Priority, live: &[UnitId]) {
         let (Some(closing), Some(entry)) = (&self.closing, self.units.get_mut(id)) else { return };
         let chain = self.graph.chain(id, &|other| live.contains(&other));
-        entry.limit = Some(closing.budget.share(self.now, phase, chain));
+        entry.limit = Some(closing.budget.share(self.now, priority, chain));
+    }
+
+    /// Everything gets its signal now, in no order, and has a second to end.
+    fn hurry(&mut self) {
+        let Some(closing) = &mut self.closing else { return };
+        closing.budget.shorten(self.now);
+        closing.phase = Phase::High;
+        let limit = closing.budget.end(Priority::High);
+        self.dirty = true;
+        for id in self.ids().collect::<Vec<_>>() {
+            self.finish(id, JobResult::Canceled);
+            let Some(entry) = self.units.get_mut(id) else { continue };
+            entry.limit = Some(entry.limit.unwrap_or(limit).min(limit));
+            self.step(id, Input::Halt(Why::Shutdown));
+            // Nobody waits for requests in flight any more.
+            self.step(id, Input::Drained);
+        }
     }
 
     fn kill_now(&mut self, ids: &[UnitId]) {
@@ -158,40 +232,9 @@ impl Manager {
     }
 
     fn end(&mut self) {
+        let code = self.closing.as_ref().map_or(0, |closing| closing.code);
         if !std::mem::replace(&mut self.ended, true) {
-            self.say(Action::Exit(0));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn phases_of_eight_seconds() {
-        let begun = Instant::now();
-        let budget = Budget::new(begun, Duration::from_secs(8));
-        let at = |instant: Instant| (instant - begun).as_millis();
-        assert_eq!(at(budget.end(Priority::Normal)), 6_000);
-        assert_eq!(at(budget.forced()), 6_500);
-        assert_eq!(at(budget.end(Priority::High)), 8_000);
-        assert_eq!(at(budget.over()), 8_500);
-    }
-
-    #[test]
-    fn a_chain_shares_what_is_left() {
-        let begun = Instant::now();
-        let budget = Budget::new(begun, Duration::from_secs(8));
-        let after = |ms| begun + Duration::from_millis(ms);
-        for (now, priority, chain, share) in [
-            (0, Priority::Normal, 1, 6_000),
-            (0, Priority::Normal, 3, 2_000),
-            (2_000, Priority::Normal, 2, 4_000),
-            (2_000, Priority::High, 1, 8_000),
-            (9_000, Priority::Normal, 2, 9_000),
-        ] {
-            assert_eq!(budget.share(after(now), priority, chain), after(share), "{now} {priority:?} {chain}");
+            self.say(Action::Exit(code));
         }
     }
 }

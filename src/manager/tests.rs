@@ -1,11 +1,16 @@
 //! Stories as tables: events in, actions out. Each unit speaks by its name; log lines are kept apart.
 
+mod conflicts;
+mod essential;
+mod follow;
 mod jobs;
 mod lifecycle;
+mod pool;
 mod property;
 mod reload;
 mod services;
 mod shutdown;
+mod targets;
 mod tenants;
 mod world;
 

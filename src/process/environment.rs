@@ -52,7 +52,7 @@ mod tests {
 
     fn rails() -> Ids {
         let (home, shell) = ("/home/rails".into(), "/bin/bash".into());
-        Ids { uid: 1000, gid: 1000, groups: vec![1000], name: Some("rails".into()), home, shell }
+        Ids { uid: 1000, gid: 1000, groups: vec![1000], insists: false, name: Some("rails".into()), home, shell }
     }
 
     const OURS: [(&str, &str); 5] =

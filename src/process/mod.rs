@@ -2,7 +2,9 @@
 #![allow(unsafe_code)]
 
 mod child;
+pub mod directories;
 pub mod environment;
+pub mod environment_file;
 pub mod foreground;
 mod inherited;
 mod leftovers;
@@ -11,11 +13,13 @@ pub mod notify;
 pub mod reap;
 pub mod spawn;
 mod step;
+mod track;
 pub mod user;
 
 pub use message::{Message, Watchdog};
 pub use notify::{Notification, Receiver, ancestor_session};
 pub use reap::{kill_group, peek, release};
-pub use spawn::{Child, Executed, Plan, SpawnError, read_executed, spawn};
+pub use spawn::{Child, Executed, Plan, SpawnError, hard_limit, read_executed, spawn};
 pub use step::status_name;
+pub use track::{Death, Place, Tracker};
 pub use user::{Ids, NoUser};

@@ -1,10 +1,11 @@
-//! The end of processes, in two steps: look at a zombie, kill what is left of its group, then free its pid.
+//! The end of processes, in two steps: look at a zombie, while its pid is surely its own, then free the pid.
 
 use std::io;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
+use rustix::process::{Pid, WaitOptions, waitpid};
 
 use crate::manager::Exit;
+use crate::unit::Signal;
 
 /// The next dead child and how it ended, without freeing its pid (`WNOWAIT`): its process group can still be killed
 /// and no newcomer gets its number. The same zombie is returned again until [`release`]. Stopped children are alive.
@@ -40,17 +41,24 @@ pub fn release(pid: u32) {
 /// That it is gone already (ESRCH) is no error. Only for a pid that is not released: a free pid may be a stranger's.
 pub fn kill_group(pid: u32, signal: Signal) -> io::Result<()> {
     let Some(pid) = known(pid) else { return Ok(()) };
-    send(pid, signal)?;
-    if signal == Signal::KILL { Ok(()) } else { send(pid, Signal::CONT) }
+    send(pid, signal.number())?;
+    if signal == Signal::KILL { Ok(()) } else { send(pid, libc::SIGCONT) }
 }
 
 /// A child that has not called setsid(2) yet has no group: then the signal goes to itself.
-fn send(pid: Pid, signal: Signal) -> io::Result<()> {
-    let gone = |error: rustix::io::Errno| if error == rustix::io::Errno::SRCH { Ok(()) } else { Err(error.into()) };
-    match kill_process_group(pid, signal) {
-        Err(rustix::io::Errno::SRCH) => kill_process(pid, signal).or_else(gone),
-        result => result.map_err(io::Error::from),
+fn send(pid: Pid, signal: i32) -> io::Result<()> {
+    let pid = pid.as_raw_nonzero().get();
+    for target in [-pid, pid] {
+        // SAFETY: a system call on numbers, none of them 0 or -1. rustix knows no real-time signals.
+        if unsafe { libc::kill(target, signal) } == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(libc::ESRCH) {
+            return Err(error);
+        }
     }
+    Ok(())
 }
 
 /// Never 0 and never 1: as a process group they mean "our own" and "everybody".

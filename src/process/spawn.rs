@@ -9,10 +9,15 @@ use std::{fmt, io};
 
 use rustix::fs::{Access, OFlags, access, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::getpid;
 
-use super::child::{self, Credentials, Launch};
-use super::{step, user};
+use super::child::{self, Credentials, Failure, Launch};
+use super::directories::Unmade;
+use super::step::{self, Step};
+use super::track::Place;
+use super::user::{Ids, NoUser};
 use crate::boot;
+use crate::unit::Limit;
 
 /// What to run, and how.
 #[derive(Debug, Clone, Copy)]
@@ -23,14 +28,26 @@ pub struct Plan<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Where it starts.
     pub working_directory: &'a Path,
-    /// Whom it runs as, see [`user::look_up`]; `None` is ourselves.
-    pub user: Option<&'a str>,
+    /// Whom it runs as, see [`user::of`](super::user::of); `None` is ourselves.
+    pub user: Option<&'a Result<Ids, NoUser>>,
     /// The listening socket that becomes descriptor 3, and its name in `LISTEN_FDNAMES` (sd_listen_fds(3)).
     pub listener: Option<(BorrowedFd<'a>, &'a str)>,
     /// What we found at our own start, to be given back.
     pub limits: &'a boot::Inherited,
-    /// Written to `oom_score_adj`, -1000 to 1000; a refusal is ignored, since lowering needs CAP_SYS_RESOURCE.
+    /// Written to `oom_score_adj`, -1000 to 1000.
     pub oom_score_adj: Option<i32>,
+    /// Where it can be found again, with all that it forks; `None` leaves it where we are.
+    pub place: Option<&'a Place>,
+    /// A refusal of `oom_score_adj` is an error; lowering needs CAP_SYS_RESOURCE.
+    pub oom_score_must: bool,
+    /// Nice level; `None` is ours.
+    pub nice: Option<i32>,
+    /// Resources of setrlimit(2) and their limits, beside those of `limits`.
+    pub rlimits: &'a [(u32, Limit)],
+    /// File creation mask; `None` is ours.
+    pub umask: Option<u32>,
+    /// A directory that could not be made: the process ends with 233/RUNTIME_DIRECTORY or 238/STATE_DIRECTORY.
+    pub unmade: Option<Unmade>,
 }
 
 /// A process that exists; whether its program runs is said by `executed`.
@@ -81,10 +98,18 @@ pub fn spawn(plan: &Plan) -> Result<Child, SpawnError> {
         argv: plan.argv.iter().map(|word| text(word.as_str())).collect::<Result<_, _>>()?,
         environment: environment(plan)?,
         directory: text(plan.working_directory.as_os_str().as_bytes())?,
-        user: plan.user.map(|user| user::look_up(user).map(Credentials::new).map_err(|_| libc::ESRCH)),
+        user: plan.user.map(|user| user.as_ref().map(Credentials::new).map_err(no_user)),
         oom_score_adj: plan.oom_score_adj.map(|points| points.to_string()),
+        oom_score_must: plan.oom_score_must,
+        nice: plan.nice,
         limit: plan.limits.rlimit_nofile,
+        rlimits: plan.rlimits.iter().map(raw).collect(),
+        umask: plan.umask,
+        unmade: plan.unmade.map(|unmade| Failure::new(unmade.step(), unmade.errno)),
         listener: plan.listener.map(|(fd, _)| fd.as_raw_fd()),
+        entrance: plan.place.and_then(|place| place.entrance.as_ref()).map(AsRawFd::as_raw_fd),
+        mark: plan.place.map(|place| place.mark),
+        parent: plan.place.filter(|place| place.bound).map(|_| getpid().as_raw_nonzero().get()),
         stdout: stdout_end.as_raw_fd(),
         stderr: stderr_end.as_raw_fd(),
         report: report.as_raw_fd(),
@@ -106,6 +131,8 @@ pub enum Executed {
         step: &'static str,
         /// errno(3).
         errno: i32,
+        /// Which of the plan's `rlimits`, for `LIMITS`; else 0.
+        which: u8,
     },
 }
 
@@ -115,10 +142,11 @@ pub fn read_executed(fd: BorrowedFd) -> Executed {
     match rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut report)) {
         Err(rustix::io::Errno::AGAIN) => Executed::Pending,
         Ok(child::REPORT) => {
-            let [a, b, c, d, code, ..] = report;
+            let [a, b, c, d, code, which, ..] = report;
             Executed::Failed {
                 step: step::status_name(code).unwrap_or("EXCEPTION"),
                 errno: i32::from_ne_bytes([a, b, c, d]),
+                which,
             }
         }
         _ => Executed::Succeeded,
@@ -132,6 +160,24 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
         Ok((read, write))
     });
     made.map_err(|error| SpawnError { what: "make a pipe", errno: error.raw_os_error() })
+}
+
+/// The most that a process of ours may have of this resource, without privilege.
+pub fn hard_limit(resource: u32) -> u64 {
+    child::limit(resource).map_or(Limit::INFINITY, |limit| limit.rlim_max)
+}
+
+fn no_user(missing: &NoUser) -> Failure {
+    let step = match missing {
+        NoUser::User(_) => Step::User,
+        NoUser::Group(_) => Step::Group,
+    };
+    Failure::new(step, libc::ESRCH)
+}
+
+/// Both C libraries say "infinity" as [`Limit::INFINITY`].
+fn raw((resource, limit): &(u32, Limit)) -> (u32, libc::rlimit) {
+    (*resource, libc::rlimit { rlim_cur: limit.soft, rlim_max: limit.hard })
 }
 
 fn text(text: impl Into<Vec<u8>>) -> Result<CString, SpawnError> {

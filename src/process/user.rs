@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::unit::Service;
+
 /// A user as numbers, with what login(1) would put into the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ids {
@@ -13,6 +15,8 @@ pub struct Ids {
     pub gid: u32,
     /// Supplementary groups, the primary one included.
     pub groups: Vec<u32>,
+    /// Some of these were asked for by name: to go without them is an error.
+    pub insists: bool,
     /// Login name, if `/etc/passwd` has one.
     pub name: Option<String>,
     /// Home directory; `/` if unknown.
@@ -23,34 +27,49 @@ pub struct Ids {
 
 /// No such user or group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoUser(String);
+pub enum NoUser {
+    /// `/etc/passwd` lacks it.
+    User(String),
+    /// `/etc/group` lacks it.
+    Group(String),
+}
 
 impl fmt::Display for NoUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no user or group \"{}\" in /etc/passwd and /etc/group; add it to the image, or use numbers", self.0)
+        match self {
+            Self::User(name) => write!(f, "no user \"{name}\" in /etc/passwd; add it to the image, or use numbers"),
+            Self::Group(name) => write!(f, "no group \"{name}\" in /etc/group; add it to the image, or use a number"),
+        }
     }
 }
 
 impl std::error::Error for NoUser {}
 
+/// Whom the processes of a service run as; `None` is ourselves, since it says nothing about it.
+pub fn of(service: &Service) -> Option<Result<Ids, NoUser>> {
+    let Service { user, group, supplementary_groups: more, .. } = service;
+    if user.is_none() && group.is_none() && more.is_empty() {
+        return None;
+    }
+    let files = Files::read();
+    let ids = user.as_deref().map_or_else(|| Ok(files.own()), |user| files.find(user));
+    Some(ids.and_then(|ids| files.regrouped(ids, group.as_deref(), more)))
+}
+
 /// Finds `name`, `1000`, `1000:1000`, `name:group`. Numbers need no file: an unknown uid alone takes the group of the
 /// same number, never group 0.
 pub fn look_up(user: &str) -> Result<Ids, NoUser> {
-    // A file that is missing is an empty one: then only numbers are found.
-    let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
-    let group = std::fs::read("/etc/group").unwrap_or_default();
-    find(user, &String::from_utf8_lossy(&passwd), &String::from_utf8_lossy(&group))
+    Files::read().find(user)
 }
 
 /// The user that we run as.
 pub fn own() -> Ids {
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    look_up(&format!("{uid}:{gid}")).unwrap_or_else(|_| Ids::bare(uid, gid))
+    Files::read().own()
 }
 
 impl Ids {
     fn bare(uid: u32, gid: u32) -> Self {
-        Self { uid, gid, groups: vec![gid], name: None, home: "/".into(), shell: "/bin/sh".into() }
+        Self { uid, gid, groups: vec![gid], insists: false, name: None, home: "/".into(), shell: "/bin/sh".into() }
     }
 }
 
@@ -72,30 +91,64 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The look-up on the files' text.
-fn find(text: &str, passwd: &str, group: &str) -> Result<Ids, NoUser> {
-    let missing = || NoUser(text.to_owned());
-    let (user, wanted) = match text.split_once(':') {
-        Some((user, wanted)) => (user, Some(wanted)),
-        None => (text, None),
-    };
-    let mut entries = passwd.lines().filter_map(Entry::parse);
-    let uid = number(user);
-    let entry = entries.find(|entry| uid.map_or(entry.name == user, |uid| entry.uid == uid));
-    let gid =
-        wanted.map(|wanted| number(wanted).or_else(|| group_id(wanted, group)).ok_or_else(missing)).transpose()?;
-    let mut ids = match (&entry, uid) {
-        (Some(entry), _) => Ids::bare(entry.uid, gid.unwrap_or(entry.gid)),
-        (None, Some(uid)) => Ids::bare(uid, gid.unwrap_or(uid)),
-        (None, None) => return Err(missing()),
-    };
-    if let Some(entry) = entry {
-        ids.groups.extend(memberships(entry.name, group).filter(|gid| *gid != ids.gid));
-        ids.name = Some(entry.name.to_owned());
-        ids.home = or_default(entry.home, ids.home);
-        ids.shell = or_default(entry.shell, ids.shell);
+/// The text of both files. One that is missing is an empty one: then only numbers are found.
+struct Files {
+    passwd: String,
+    group: String,
+}
+
+impl Files {
+    fn read() -> Self {
+        let text = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+        Self { passwd: text("/etc/passwd"), group: text("/etc/group") }
     }
-    Ok(ids)
+
+    fn own(&self) -> Ids {
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        self.find(&format!("{uid}:{gid}")).unwrap_or_else(|_| Ids::bare(uid, gid))
+    }
+
+    fn find(&self, text: &str) -> Result<Ids, NoUser> {
+        let (user, wanted) = match text.split_once(':') {
+            Some((user, wanted)) => (user, Some(wanted)),
+            None => (text, None),
+        };
+        let mut entries = self.passwd.lines().filter_map(Entry::parse);
+        let uid = number(user);
+        let entry = entries.find(|entry| uid.map_or(entry.name == user, |uid| entry.uid == uid));
+        let gid = wanted.map(|wanted| self.group(wanted)).transpose()?;
+        let mut ids = match (&entry, uid) {
+            (Some(entry), _) => Ids::bare(entry.uid, gid.unwrap_or(entry.gid)),
+            (None, Some(uid)) => Ids::bare(uid, gid.unwrap_or(uid)),
+            (None, None) => return Err(NoUser::User(user.to_owned())),
+        };
+        if let Some(entry) = entry {
+            ids.groups.extend(memberships(entry.name, &self.group).filter(|gid| *gid != ids.gid));
+            ids.name = Some(entry.name.to_owned());
+            ids.home = or_default(entry.home, ids.home);
+            ids.shell = or_default(entry.shell, ids.shell);
+        }
+        Ok(ids)
+    }
+
+    /// With another primary group, and more of the others. The primary one stays first.
+    fn regrouped(&self, mut ids: Ids, group: Option<&str>, more: &[String]) -> Result<Ids, NoUser> {
+        if let Some(group) = group {
+            ids.gid = self.group(group)?;
+            ids.groups.splice(..1, [ids.gid]);
+        }
+        for name in more {
+            ids.groups.push(self.group(name)?);
+        }
+        ids.insists = !more.is_empty();
+        let mut seen = std::collections::BTreeSet::new();
+        ids.groups.retain(|gid| seen.insert(*gid));
+        Ok(ids)
+    }
+
+    fn group(&self, text: &str) -> Result<u32, NoUser> {
+        number(text).or_else(|| group_id(text, &self.group)).ok_or_else(|| NoUser::Group(text.to_owned()))
+    }
 }
 
 fn or_default(text: &str, default: PathBuf) -> PathBuf {
@@ -134,9 +187,13 @@ mod tests {
                           bare:x:1001:1002:::\n";
     const GROUP: &str = "root:x:0:\nrails:x:1000:\nvideo:x:44:other,rails\nredis:x:7:rails\nodd\n";
 
+    fn files(passwd: &str, group: &str) -> Files {
+        Files { passwd: passwd.into(), group: group.into() }
+    }
+
     fn ids(uid: u32, gid: u32, groups: &[u32], name: Option<&str>, home: &str, shell: &str) -> Ids {
         let name = name.map(str::to_owned);
-        Ids { uid, gid, groups: groups.into(), name, home: home.into(), shell: shell.into() }
+        Ids { uid, gid, groups: groups.into(), insists: false, name, home: home.into(), shell: shell.into() }
     }
 
     #[test]
@@ -153,19 +210,40 @@ mod tests {
             ("4242:video", ids(4242, 44, &[44], None, "/", "/bin/sh")),
         ];
         for (text, expected) in table {
-            assert_eq!(find(text, PASSWD, GROUP), Ok(expected), "{text}");
+            assert_eq!(files(PASSWD, GROUP).find(text), Ok(expected), "{text}");
         }
     }
 
     #[test]
     fn numbers_need_no_file() {
-        assert_eq!(find("5:6", "", ""), Ok(ids(5, 6, &[6], None, "/", "/bin/sh")));
+        assert_eq!(files("", "").find("5:6"), Ok(ids(5, 6, &[6], None, "/", "/bin/sh")));
     }
 
     #[test]
     fn others_are_refused() {
-        for text in ["nobody", "", ":", "rails:", "rails:none", "4294967295", "-1", "+5", "broken", "short", "#", "+"] {
-            assert_eq!(find(text, PASSWD, GROUP), Err(NoUser(text.to_owned())), "{text}");
+        for text in ["nobody", "", "4294967295", "-1", "+5", "broken", "short", "#", "+"] {
+            assert_eq!(files(PASSWD, GROUP).find(text), Err(NoUser::User(text.to_owned())), "{text}");
         }
+        for (text, group) in [("rails:", ""), (":", ""), ("rails:none", "none"), ("nobody:none", "none")] {
+            assert_eq!(files(PASSWD, GROUP).find(text), Err(NoUser::Group(group.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn groups_of_a_service() {
+        let files = files(PASSWD, GROUP);
+        for (user, group, more, gid, groups) in [
+            ("rails", None, &[][..], 1000, &[1000, 44, 7][..]),
+            ("rails", Some("redis"), &[], 7, &[7, 44]),
+            ("rails", Some("3"), &["video", "44", "9"], 3, &[3, 44, 7, 9]),
+            ("5", None, &["redis", "5"], 5, &[5, 7]),
+        ] {
+            let more: Vec<String> = more.iter().map(ToString::to_string).collect();
+            let ids = files.find(user).and_then(|ids| files.regrouped(ids, group, &more)).unwrap();
+            assert_eq!((ids.gid, &ids.groups[..], ids.insists), (gid, groups, !more.is_empty()), "{user} {group:?}");
+        }
+        let refused = |group, more: &[String]| files.regrouped(files.own(), group, more);
+        assert_eq!(refused(Some("none"), &[]), Err(NoUser::Group("none".into())));
+        assert_eq!(refused(None, &["none".into()]), Err(NoUser::Group("none".into())));
     }
 }

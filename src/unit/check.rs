@@ -3,12 +3,14 @@
 use super::layers::Layers;
 use super::load::Draft;
 use super::report::Report;
-use super::{Listen, Pass, Priority, Restart, Service, ServiceType, Socket, Unit};
+use super::{Listen, Pass, Priority, Restart, Sandbox, Service, ServiceType, Socket, Unit};
 
 /// Checks one unit by itself; mends what systemd mends.
 pub(crate) fn unit(draft: &mut Draft<'_>, report: &mut Report) {
     let Draft { unit, layers, .. } = draft;
     service(&mut unit.service, layers, report);
+    settings(&unit.service, layers, report);
+    sandbox(&unit.sandbox, layers, report);
     if unit.route.is_some() {
         tenant(unit, layers, report);
     } else if unit.service.idle_stop.is_some() {
@@ -16,6 +18,13 @@ pub(crate) fn unit(draft: &mut Draft<'_>, report: &mut Report) {
         report.error(
             place,
             "[service] idle_stop: only a unit with a [route] can be idle; add a [route], or leave idle_stop out",
+        );
+    }
+    if unit.service.essential && unit.service.idle_stop.is_some() {
+        let place = layers.place("service", "idle_stop");
+        report.warning(
+            place,
+            "[service] idle_stop: its idle stop is not the container's end, although it is essential; leave one of them out",
         );
     }
     if let Some(held) = &unit.socket {
@@ -46,6 +55,30 @@ fn service(service: &mut Service, layers: &Layers<'_>, report: &mut Report) {
             "[service] restart_max_delay_sec: shorter than restart_sec, which is lowered to it; raise it",
         );
         service.restart_sec = service.restart_max_delay_sec;
+    }
+}
+
+fn sandbox(sandbox: &Sandbox, layers: &Layers<'_>, report: &mut Report) {
+    if let (Some(high), Some(max)) = (sandbox.memory_high, sandbox.memory_max)
+        && high > max
+    {
+        let place = layers.place("sandbox", "memory_high");
+        report.warning(place, "[sandbox] memory_high: above memory_max, so that it never acts; lower it");
+    }
+}
+
+fn settings(service: &Service, layers: &Layers<'_>, report: &mut Report) {
+    if service.group.is_some() && service.user.as_ref().is_some_and(|user| user.contains(':')) {
+        let place = layers.place("service", "group");
+        report.error(place, "[service] group: user names a group already; leave one of them out");
+    }
+    let modes = [
+        ("runtime_directory_mode", "runtime_directory", service.runtime_directory.is_empty()),
+        ("state_directory_mode", "state_directory", service.state_directory.is_empty()),
+    ];
+    for (key, other, _) in modes.into_iter().filter(|(key, _, none)| *none && layers.node("service", key).is_some()) {
+        let place = layers.place("service", key);
+        report.warning(place, format!("[service] {key}: there is no {other}; add it, or leave this out"));
     }
 }
 

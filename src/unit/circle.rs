@@ -2,23 +2,47 @@
 
 use std::collections::HashMap;
 
-use super::Name;
 use super::load::Draft;
 use super::report::Report;
+use super::{Name, Unit};
 
-/// Reports each circle of `after` and `requires` once, at the first unit of it.
+/// Reports each circle of `after`, `before`, `requires` and `binds_to` once, at the first unit of it.
 pub(crate) fn check(drafts: &[Draft<'_>], index: &HashMap<&Name, usize>, report: &mut Report) {
-    let before = |draft: &Draft<'_>| {
-        let names = draft.unit.after.iter().chain(&draft.unit.requires);
-        names.filter(|name| **name != draft.unit.name).filter_map(|name| index.get(name).copied()).collect()
-    };
-    let edges: Vec<Vec<usize>> = drafts.iter().map(before).collect();
+    let edges = edges(drafts, index);
     for circle in circles(&edges) {
-        let Some(first) = circle.first() else { continue };
+        let (Some(first), Some(second)) = (circle.first(), circle.get(1).or(circle.first())) else { continue };
         let names: Vec<&str> = circle.iter().chain([first]).map(|unit| drafts[*unit].unit.name.as_str()).collect();
-        let key = if drafts[*first].unit.after.is_empty() { "requires" } else { "after" };
+        let (said, key) = who_says(&drafts[*first], &drafts[*second]);
         let message = format!("[unit] {key}: a circle: {}; break it at one of them", names.join(" → "));
-        report.error(drafts[*first].layers.place("unit", key), message);
+        report.error(said.layers.place("unit", key), message);
+    }
+}
+
+/// For each unit, those that come before it.
+fn edges(drafts: &[Draft<'_>], index: &HashMap<&Name, usize>) -> Vec<Vec<usize>> {
+    let mut edges = vec![Vec::new(); drafts.len()];
+    for (at, draft) in drafts.iter().enumerate() {
+        let unit = &draft.unit;
+        let known = |name: &&Name| **name != unit.name;
+        let first = unit.after.iter().chain(&unit.requires).chain(&unit.binds_to);
+        edges[at].extend(first.filter(known).filter_map(|name| index.get(name)));
+        for later in unit.before.iter().filter(known).filter_map(|name| index.get(name)) {
+            edges[*later].push(at);
+        }
+    }
+    edges
+}
+
+/// Where it is written that `first` comes before `unit`.
+fn who_says<'d, 'a>(unit: &'d Draft<'a>, first: &'d Draft<'a>) -> (&'d Draft<'a>, &'static str) {
+    let says = |(_, list): &(&str, &[Name])| list.contains(&first.unit.name);
+    unit.unit.ordering().into_iter().find(says).map_or((first, "before"), |(key, _)| (unit, key))
+}
+
+impl Unit {
+    /// The keys that make circles.
+    fn ordering(&self) -> [(&'static str, &[Name]); 3] {
+        [("after", &self.after), ("requires", &self.requires), ("binds_to", &self.binds_to)]
     }
 }
 

@@ -7,7 +7,7 @@ mod tests;
 use std::fmt;
 
 use super::section::{Section, SectionDoc};
-use super::{Header, Service, Socket, Unit};
+use super::{Header, Sandbox, Service, Socket, Unit};
 
 /// What a reload does to a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,7 @@ impl Unit {
         let mut found = Difference::default();
         found.add(&Header::DOC, self.header().changed(&new.header()));
         found.add(&Service::DOC, self.service.changed(&new.service));
+        found.add(&Sandbox::DOC, self.sandbox.changed(&new.sandbox));
         found.add(&Socket::DOC, changed(&self.socket, &new.socket, "socket"));
         let route = changed(&self.route, &new.route, "route");
         // Without a socket there is nothing yet that could answer.

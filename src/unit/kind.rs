@@ -11,12 +11,18 @@ pub enum Kind {
     Boolean,
     /// 0 to 4294967295.
     Integer,
+    /// A whole number from the first to the second.
+    Between(i32, i32),
     /// A string; specifiers are expanded in units.
     Text,
     /// `"90s"`, or a number of seconds.
     Duration,
     /// The same, or `"infinity"`.
     Limit,
+    /// `"512M"`, a number of bytes, or `"infinity"`.
+    Size,
+    /// One value or `"soft:hard"`.
+    Rlimit,
     /// One of these words.
     Words(&'static [&'static str]),
     /// An array.
@@ -44,9 +50,12 @@ impl Kind {
             Self::Any => return None,
             Self::Boolean => "true or false".into(),
             Self::Integer => "a whole number".into(),
+            Self::Between(least, most) => format!("a whole number from {least} to {most}"),
             Self::Text => "a string".into(),
             Self::Duration => "a duration: \"90s\", \"1m30s\", or a number of seconds".into(),
             Self::Limit => "a duration such as \"90s\", or \"infinity\"".into(),
+            Self::Size => "a number, a size with K, M, G or T such as \"512M\", or \"infinity\"".into(),
+            Self::Rlimit => "one value for both limits, or \"soft:hard\"; each may be \"infinity\"".into(),
             Self::Words(words) => words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", "),
             Self::List(item) => format!("an array; each item: {}", item.words()?),
             Self::OneOrMore(item) => format!("one, or an array of them: {}", item.words()?),
@@ -70,6 +79,8 @@ impl Kind {
             Self::Duration | Self::Limit => {
                 json!({ "type": ["string", "integer"], "minimum": 0, "examples": ["90s", "1m30s", "250ms"] })
             }
+            Self::Between(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+            Self::Size | Self::Rlimit => json!({ "type": ["string", "integer"], "minimum": 0 }),
             Self::Words(words) => json!({ "anyOf": [{ "enum": words }, { "type": "string", "pattern": "[%$]" }] }),
             Self::List(item) => json!({ "type": "array", "items": item.schema() }),
             Self::OneOrMore(item) => json!({ "anyOf": [item.schema(), Self::List(item).schema()] }),
@@ -87,10 +98,16 @@ impl Kind {
         match name.as_bytes() {
             b"command" => Self::Command,
             b"commands" => Self::Commands,
-            b"mode" => Self::Mode,
+            b"mode" | b"umask" => Self::Mode,
+            b"nice" => Self::Between(-20, 19),
+            b"points" => Self::Between(-1000, 1000),
+            b"weight" => Self::Between(1, 10_000),
+            b"memory" | b"tasks" => Self::Size,
+            b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
+            b"groups" | b"directories" => Self::List(&Self::Text),
             b"addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
-            b"user" | b"host" | b"path" | b"line" => Self::Text,
+            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" => Self::Text,
             _ => Self::Any,
         }
     }

@@ -11,7 +11,7 @@ use super::source::{Document, Sources};
 use super::specifier::{Scope, check_var};
 use super::template::{Plan, Plans};
 use super::value::{Cx, Value};
-use super::{Header, Name, Route, Service, Socket, Unit};
+use super::{Header, Name, Route, Sandbox, Service, Socket, Unit};
 
 /// A unit, and the tables that it was read from, to find the line of a mistake.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ fn read<'a>(name: Name, plan: Plan<'a>, sources: &Sources, runtime: &str, report
     let mut cx = Cx { scope: Some(&scope), report, key: ("", "") };
     let header: Header = section(&layers, &mut cx);
     let service: Service = section(&layers, &mut cx);
+    let sandbox: Sandbox = section(&layers, &mut cx);
     let route: Option<Route> = layers.node("", "route").is_some().then(|| section(&layers, &mut cx));
     let held = route.is_some() || layers.node("", "socket").is_some();
     let socket: Option<Socket> = held.then(|| section(&layers, &mut cx));
@@ -68,6 +69,7 @@ fn read<'a>(name: Name, plan: Plan<'a>, sources: &Sources, runtime: &str, report
         conflicts,
         wanted_by,
         service,
+        sandbox,
         socket,
         route,
     };

@@ -1,5 +1,6 @@
 //! Units as values: what a unit file says once it is merged, expanded and checked. Never touches a process.
 
+mod account;
 mod check;
 mod circle;
 mod command;
@@ -11,17 +12,22 @@ mod exit_status;
 mod header;
 mod kind;
 pub(crate) mod layers;
+mod limit;
 pub(crate) mod load;
+mod mode;
 mod name;
 pub(crate) mod nearest;
 mod notify_access;
+mod path_list;
 mod pattern;
 mod puma;
 pub(crate) mod report;
 pub(crate) mod route;
+mod sandbox;
 pub(crate) mod section;
 mod service;
 mod signal;
+mod size;
 mod socket;
 pub(crate) mod source;
 mod specifier;
@@ -36,10 +42,13 @@ pub use duration::parse_duration;
 pub use exit_status::ExitStatus;
 pub use header::Header;
 pub use kind::Kind;
+pub use limit::Limit;
 pub use name::{BadName, Name};
 pub use notify_access::{NotifyAccess, Sender};
+pub use path_list::EnvironmentFile;
 pub use pattern::Pattern;
 pub use route::Route;
+pub use sandbox::Sandbox;
 pub use section::{KeyDoc, SectionDoc};
 pub use service::{KillMode, Restart, Service, ServiceType};
 pub use signal::Signal;
@@ -83,6 +92,8 @@ pub struct Unit {
     pub wanted_by: Vec<Target>,
     /// The process.
     pub service: Service,
+    /// What all its processes together may take.
+    pub sandbox: Sandbox,
     /// The listening socket that tenantd holds for it.
     pub socket: Option<Socket>,
     /// The part of the URL space that it answers. A unit with a route is a tenant.

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::account::{group, groups, user};
 use super::command::{command, commands};
 use super::exit_status::ExitStatus;
 use super::kind::Kind;
 use super::layers::Node;
+use super::limit::{Limit, byte_limit, count_limit, time_limit};
+use super::mode::{mode, umask};
 use super::notify_access::NotifyAccess;
+use super::path_list::{EnvironmentFile, directories};
 use super::section::section;
 use super::signal::Signal;
-use super::value::{Cx, Value, check_variable, positive};
+use super::value::{Cx, Value, between, check_variable, positive};
 
 section! {
     /// How to run and stop a unit's process.
@@ -40,10 +44,53 @@ section! {
         working_directory: Option<PathBuf> = None;
         /// User to run as: a name, or a number (`1000`, or `1000:1000` with the group). Default: tenantd's own.
         user: Option<String> as user = None;
+        /// Primary group, by name or number; default: the user's.
+        group: Option<String> as group = None;
+        /// More groups, by name or number, beside those that /etc/group gives the user.
+        supplementary_groups: Vec<String> as groups = Vec::new();
+        /// Permission bits that new files do not get: "0027", or 0o027; default "0022".
+        umask: Option<u32> as umask = None;
+        /// Nice level, -20 (first) to 19 (last); default: tenantd's own. Below it needs CAP_SYS_NICE.
+        nice: Option<i32> as nice = None;
+        /// What the kernel kills first when memory is out, -1000 (never) to 1000 (first); default 100, and tenantd's own for
+        /// high-priority units. Below tenantd's own needs CAP_SYS_RESOURCE.
+        oom_score_adj: Option<i32> as points = None;
+        /// Most open files, "soft:hard" or one for both; default: as tenantd was given. Raising a hard limit needs
+        /// CAP_SYS_RESOURCE; this is so for all limits.
+        limit_nofile: Option<Limit> as count_limit = None;
+        /// Most processes and threads of the user, whoever started them.
+        limit_nproc: Option<Limit> as count_limit = None;
+        /// Largest core dump, in bytes ("64M", "soft:hard", "infinity").
+        limit_core: Option<Limit> as byte_limit = None;
+        /// Most locked memory, in bytes.
+        limit_memlock: Option<Limit> as byte_limit = None;
+        /// Largest stack, in bytes.
+        limit_stack: Option<Limit> as byte_limit = None;
+        /// Most address space, in bytes.
+        limit_as: Option<Limit> as byte_limit = None;
+        /// Largest file that it may write, in bytes.
+        limit_fsize: Option<Limit> as byte_limit = None;
+        /// Most processor time, in seconds or as a time span ("10m"), of each process.
+        limit_cpu: Option<Limit> as time_limit = None;
+        /// Most private memory, in bytes.
+        limit_data: Option<Limit> as byte_limit = None;
+        /// Directories made below /run (for an ordinary user below `$XDG_RUNTIME_DIR`) at each start, owned by the user, in
+        /// `RUNTIME_DIRECTORY`. Removed when the unit is down.
+        runtime_directory: Vec<PathBuf> as directories = Vec::new();
+        /// Their permission bits; default "0755".
+        runtime_directory_mode: u32 as mode = 0o755;
+        /// Directories made below /var/lib (for an ordinary user below `$XDG_STATE_HOME`, or ~/.local/state) at each start,
+        /// owned by the user, in `STATE_DIRECTORY`. Never removed.
+        state_directory: Vec<PathBuf> as directories = Vec::new();
+        /// Their permission bits; default "0755".
+        state_directory_mode: u32 as mode = 0o755;
         /// Variables of the process. It inherits nothing else but `PATH`, `LANG`, `LC_ALL`, `TZ` and `TERM`.
         environment: BTreeMap<String, String> = BTreeMap::new();
         /// Names of variables passed on from tenantd's own environment.
         pass_environment: Vec<String> as variables = Vec::new();
+        /// Files of NAME=value lines, read at each start; absolute paths, with "-" before one that may be missing. They win over
+        /// `environment`.
+        environment_file: Vec<EnvironmentFile> = Vec::new();
         /// Whether it is started again when it ends by itself: `no` (default), `always`, `on-success`, `on-failure`,
         /// `on-abnormal` (signal, timeout, watchdog) or `on-watchdog`.
         restart: Restart = Restart::No;
@@ -80,6 +127,25 @@ section! {
         idle_stop: Option<Duration> = None;
         /// A oneshot stays active after it exited with success; default false.
         remain_after_exit: bool = false;
+    }
+}
+
+impl Service {
+    /// The limits that are set: key, resource of setrlimit(2), limit.
+    #[allow(clippy::unnecessary_cast, reason = "the C libraries do not agree on the sign of these small numbers")]
+    pub fn limits(&self) -> impl Iterator<Item = (&'static str, u32, Limit)> {
+        let all = [
+            ("limit_nofile", libc::RLIMIT_NOFILE, self.limit_nofile),
+            ("limit_nproc", libc::RLIMIT_NPROC, self.limit_nproc),
+            ("limit_core", libc::RLIMIT_CORE, self.limit_core),
+            ("limit_memlock", libc::RLIMIT_MEMLOCK, self.limit_memlock),
+            ("limit_stack", libc::RLIMIT_STACK, self.limit_stack),
+            ("limit_as", libc::RLIMIT_AS, self.limit_as),
+            ("limit_fsize", libc::RLIMIT_FSIZE, self.limit_fsize),
+            ("limit_cpu", libc::RLIMIT_CPU, self.limit_cpu),
+            ("limit_data", libc::RLIMIT_DATA, self.limit_data),
+        ];
+        all.into_iter().filter_map(|(key, resource, limit)| Some((key, resource as u32, limit?)))
     }
 }
 
@@ -164,18 +230,14 @@ impl Value for KillMode {
     }
 }
 
-/// A user's name or number, with or without a group's number.
-fn user(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<String>> {
-    let text = String::read(node, cx)?;
-    let number = |part: &str| part.parse::<u32>().is_ok_and(|id| id != u32::MAX);
-    let numbers = text.split_once(':').map_or_else(|| number(&text), |(user, group)| number(user) && number(group));
-    let letters = |b: u8| b.is_ascii_alphanumeric() || b"_.-$".contains(&b);
-    let name = text.bytes().all(letters) && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if !numbers && !name {
-        cx.error(node.place, format!("\"{text}\" is no user; write a name, \"1000\" or \"1000:1000\""));
-        return None;
-    }
-    Some(Some(text))
+/// Nice level.
+fn nice(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<i32>> {
+    between(node, cx, -20, 19).map(Some)
+}
+
+/// Points of the OOM killer.
+fn points(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<i32>> {
+    between(node, cx, -1000, 1000).map(Some)
 }
 
 /// Names of environment variables.

@@ -4,10 +4,9 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use toml::de::DeValue;
-
 use super::kind::Kind;
 use super::layers::Node;
+use super::mode::mode;
 use super::section::section;
 use super::specifier::Scope;
 use super::value::{Cx, Value};
@@ -115,24 +114,6 @@ fn usual(pass: Pass, cx: &Cx<'_>) -> Listen {
         (Pass::Fds, Some(Scope { name, runtime, .. })) => Listen::Unix(format!("{runtime}/{name}.sock").into()),
         _ => Listen::Tcp((Ipv4Addr::LOCALHOST, 0).into()),
     }
-}
-
-/// Permission bits: "0660", or 0o660.
-fn mode(node: Node<'_>, cx: &mut Cx<'_>) -> Option<u32> {
-    let digits = match node.value {
-        DeValue::Integer(number) if number.radix() == 8 => number.as_str().into(),
-        DeValue::Integer(number) => {
-            cx.error(node.place, format!("{number} is decimal; write the permission bits as \"0{}\"", number.as_str()));
-            return None;
-        }
-        DeValue::String(_) => cx.text(node)?,
-        _ => return cx.expected(node, "permission bits such as \"0660\""),
-    };
-    let bits = u32::from_str_radix(&digits, 8).ok().filter(|bits| *bits <= 0o777);
-    cx.good(
-        node.place,
-        bits.ok_or_else(|| format!("bad permission bits \"{digits}\"; write three octal digits: \"0660\"")),
-    )
 }
 
 #[cfg(test)]

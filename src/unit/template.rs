@@ -10,10 +10,10 @@ use super::report::{Place, Report};
 use super::section::{Section, SectionDoc, check_sections};
 use super::source::Document;
 use super::value::{bad_name, found};
-use super::{Header, Name, Route, Service, Socket};
+use super::{Header, Name, Route, Sandbox, Service, Socket};
 
 /// The sections of a unit, in the order that people write them.
-pub const SECTIONS: &[SectionDoc] = &[Header::DOC, Service::DOC, Socket::DOC, Route::DOC];
+pub const SECTIONS: &[SectionDoc] = &[Header::DOC, Service::DOC, Sandbox::DOC, Socket::DOC, Route::DOC];
 
 /// One unit before it is read.
 #[derive(Debug, Default)]

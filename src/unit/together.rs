@@ -7,7 +7,7 @@ use super::load::Draft;
 use super::nearest::hint;
 use super::puma;
 use super::report::Report;
-use super::{Listen, Name, Priority};
+use super::{Listen, Name, Priority, Unit};
 
 /// Checks all units against one another, and looks for what is allowed and yet will not work.
 pub(crate) fn check(drafts: &[Draft<'_>], report: &mut Report) {
@@ -33,26 +33,42 @@ fn dependencies(
     report: &mut Report,
 ) {
     let unit = &draft.unit;
-    for (key, list) in [("after", &unit.after), ("requires", &unit.requires), ("wants", &unit.wants)] {
+    for (key, list) in unit.edges() {
         for (item, name) in list.iter().enumerate() {
             let place = || draft.layers.item_place("unit", key, item);
             let Some(other) = index.get(name) else {
                 let hint = nearest_unit(name.as_str(), names);
                 let message = format!("[unit] {key}: there is no unit \"{name}\"{hint}");
-                let tell = if key == "requires" { Report::error } else { Report::warning };
+                let needed = matches!(key, "requires" | "binds_to");
+                let tell = if needed { Report::error } else { Report::warning };
                 tell(report, place(), message);
                 continue;
             };
-            if *name == unit.name {
-                report.error(place(), format!("[unit] {key}: {name} names itself; leave it out"));
-            } else if key != "wants" && unit.priority == Priority::High && all[*other].unit.priority == Priority::Normal
-            {
-                let message = format!(
-                    "[unit] {key}: {name} is not of high priority, so it starts later; give it priority = \"high\""
-                );
+            if let Some(message) = impossible(key, unit, &all[*other].unit) {
                 report.error(place(), message);
             }
         }
+    }
+}
+
+/// Why `unit` must not name `other` there.
+fn impossible(key: &str, unit: &Unit, other: &Unit) -> Option<String> {
+    let name = &other.name;
+    let needs = |list: &[Name]| list.contains(name);
+    if *name == unit.name {
+        return Some(format!("[unit] {key}: {name} names itself; leave it out"));
+    }
+    match (key, unit.priority, other.priority) {
+        ("after" | "requires" | "binds_to", Priority::High, Priority::Normal) => Some(format!(
+            "[unit] {key}: {name} is not of high priority, so it starts later; give it priority = \"high\""
+        )),
+        ("before", Priority::Normal, Priority::High) => Some(format!(
+            "[unit] {key}: {name} is of high priority, so it starts earlier; give this unit priority = \"high\" too"
+        )),
+        ("conflicts", ..) if needs(&unit.requires) || needs(&unit.binds_to) => {
+            Some(format!("[unit] {key}: {name} is needed too; leave it out here or there"))
+        }
+        _ => None,
     }
 }
 
@@ -60,6 +76,21 @@ fn dependencies(
 fn nearest_unit(name: &str, names: &[&str]) -> String {
     let stem = name.strip_suffix(".service").or_else(|| name.strip_suffix(".toml")).unwrap_or(name);
     hint(stem, names.iter().copied())
+}
+
+impl Unit {
+    /// The units that it names, by key.
+    pub(crate) fn edges(&self) -> [(&'static str, &[Name]); 7] {
+        [
+            ("after", &self.after),
+            ("before", &self.before),
+            ("requires", &self.requires),
+            ("wants", &self.wants),
+            ("binds_to", &self.binds_to),
+            ("part_of", &self.part_of),
+            ("conflicts", &self.conflicts),
+        ]
+    }
 }
 
 /// Two tenants must not answer the same requests.

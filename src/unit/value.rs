@@ -286,6 +286,14 @@ pub(crate) fn check_variable(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// An integer from `least` to `most`.
+pub(crate) fn between(node: Node<'_>, cx: &mut Cx<'_>, least: i32, most: i32) -> Option<i32> {
+    let DeValue::Integer(number) = node.value else { return cx.expected(node, "an integer") };
+    let number = i32::from_str_radix(number.as_str(), number.radix()).ok();
+    let within = number.filter(|number| (least..=most).contains(number));
+    cx.good(node.place, within.ok_or_else(|| format!("expected an integer between {least} and {most}")))
+}
+
 /// Reads a value that must not be zero.
 pub(crate) fn positive<T: Value + Default + PartialEq>(node: Node<'_>, cx: &mut Cx<'_>) -> Option<T> {
     let value = T::read(node, cx)?;

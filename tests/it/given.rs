@@ -56,6 +56,12 @@ impl Given {
             listener: None,
             limits: &self.limits,
             oom_score_adj: None,
+            place: None,
+            oom_score_must: false,
+            nice: None,
+            rlimits: &[],
+            umask: None,
+            unmade: None,
         }
     }
 }

@@ -238,9 +238,23 @@ impl Drop for Init {
             }
             let _ = self.child.wait();
         }
+        self.remove_cgroup();
         if thread::panicking() {
             eprintln!("--- log of tenantd\n{}\n---", self.log.tail(100));
         }
+    }
+}
+
+impl Init {
+    /// What a tenantd leaves that was killed; in a container it would go with it.
+    fn remove_cgroup(&self) {
+        let Some(cgroup) = procfs::cgroup(&self.file("run")) else { return };
+        let _ = std::fs::write(cgroup.join("cgroup.kill"), "1");
+        eventually("its cgroup is empty", || {
+            let units = std::fs::read_dir(&cgroup).into_iter().flatten().flatten();
+            units.for_each(|unit| drop(std::fs::remove_dir(unit.path())));
+            std::fs::remove_dir(&cgroup).is_ok() || !cgroup.exists()
+        });
     }
 }
 

@@ -48,6 +48,8 @@ mod rails;
 mod reap;
 mod reload;
 mod scenarios;
+mod settings;
 mod soak;
 mod terminal;
 mod timespan;
+mod track;

@@ -13,8 +13,8 @@ use std::time::Duration;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::{Errno, FdFlags, fcntl_getfd};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use rustix::process::Signal;
 use tenantd::process::{Message, Notification, Receiver, ancestor_session, kill_group, spawn};
+use tenantd::unit::Signal;
 
 use crate::given::{Given, all_of, is_other_half, status, wait_readable};
 use crate::harness::{Init, eventually};

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use nix::sys::signal::{SigSet, Signal};
 
+use tenantd::process::user::look_up;
 use tenantd::process::{self, Executed, Plan, kill_group, spawn};
 
 use crate::given::{Given, all_of, executed, is_other_half, run, status};
@@ -40,7 +41,7 @@ fn descriptors(plan: &Plan) -> BTreeSet<String> {
     assert_eq!(executed(&child), Executed::Succeeded);
     let entries = fs::read_dir(format!("/proc/{}/fd", child.pid)).unwrap();
     let open = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    kill_group(child.pid, rustix::process::Signal::KILL).unwrap();
+    kill_group(child.pid, tenantd::unit::Signal::KILL).unwrap();
     assert_eq!(status(child.pid).terminating_signal(), Some(libc::SIGKILL));
     open
 }
@@ -126,8 +127,9 @@ fn a_step_that_fails_is_named_and_is_the_exit_code() {
         given.argv = argv.into_iter().map(str::to_owned).collect();
         let path = format!("relative:{}:{}", process::environment::PATH, directory.path().display());
         given.environment.insert("PATH".into(), path);
-        let child = spawn(&Plan { working_directory, user, ..given.plan() }).unwrap();
-        assert_eq!(executed(&child), Executed::Failed { step, errno }, "{:?}", given.argv);
+        let user = user.map(look_up);
+        let child = spawn(&Plan { working_directory, user: user.as_ref(), ..given.plan() }).unwrap();
+        assert_eq!(executed(&child), Executed::Failed { step, errno, which: 0 }, "{:?}", given.argv);
         assert_eq!(status(child.pid).exit_status(), Some(code));
     }
 }
@@ -160,9 +162,10 @@ fn it_runs_as_the_user_of_the_plan() {
     let ours = process::user::own();
     let own = format!("{}:{}", ours.uid, ours.gid);
     let given = Given::shell("echo $(id -u) $(id -g) $(id -G)");
-    let child = run(&Plan { user: Some(&own), ..given.plan() });
+    let child = run(&Plan { user: Some(&look_up(&own)), ..given.plan() });
     assert!(child.1.starts_with(&format!("{} {} ", ours.uid, ours.gid)), "{child:?}");
-    let plan = Plan { user: Some("4242:4243"), ..given.plan() };
+    let stranger = look_up("4242:4243");
+    let plan = Plan { user: Some(&stranger), ..given.plan() };
     if ours.uid == 0 && !in_small_user_namespace() {
         assert_eq!(run(&plan).1, "4242 4243 4243\n");
     } else {

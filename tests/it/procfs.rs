@@ -1,7 +1,8 @@
 //! /proc as the tests see it from outside the namespace: children, zombies, memory, pids inside.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// The direct children of `pid`, zombies too.
 pub fn children(pid: u32) -> Vec<u32> {
@@ -24,6 +25,21 @@ pub fn descendants(pid: u32) -> Vec<u32> {
 /// The children of `pid` that have died and are not yet reaped.
 pub fn zombies(pid: u32) -> usize {
     children(pid).into_iter().filter(|&child| state(child) == Some('Z')).count()
+}
+
+/// All below `pid` that are alive.
+pub fn living(pid: u32) -> Vec<u32> {
+    descendants(pid).into_iter().filter(|&pid| !matches!(state(pid), None | Some('Z' | 'X'))).collect()
+}
+
+/// The cgroup that the tenantd of a runtime directory makes, if it is there.
+pub fn cgroup(runtime: &Path) -> Option<PathBuf> {
+    let about = fs::metadata(runtime).ok()?;
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?.to_owned();
+    let name = format!("tenantd-{:x}-{:x}", about.dev(), about.ino());
+    let mounts = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(Path::new);
+    mounts.into_iter().map(|mount| mount.join(&own).join(&name)).find(|path| path.exists())
 }
 
 /// The state letter of proc(5): R, S, Z …

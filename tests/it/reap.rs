@@ -1,11 +1,12 @@
 //! The end of real processes: signalled as a group, seen once, never lost.
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, Resource, Signal, WaitOptions, getrlimit, waitpid};
+use rustix::process::{Pid, Resource, WaitOptions, getrlimit, waitpid};
 use tenantd::boot;
 use tenantd::manager::Exit;
 use tenantd::process::{kill_group, peek, release, spawn};
 use tenantd::signals::{Set, Signals};
+use tenantd::unit::Signal;
 
 use crate::given::{Given, LONG, all_of, is_other_half, run, status, wait_readable};
 

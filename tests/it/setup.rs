@@ -78,6 +78,16 @@ impl Setup {
         self
     }
 
+    /// tenantd sees its cgroups, and may not write to them, as in a default container.
+    pub fn read_only_cgroups(self) -> Self {
+        const SCRIPT: &str = "for at in /sys/fs/cgroup /sys/fs/cgroup/unified; do \
+            if [ -e $at/cgroup.procs ]; then mount --bind -o ro $at $at; fi; done; exec \"$@\"";
+        let shell = ["/bin/sh", "-c", SCRIPT, "sh"];
+        let own = ["unshare", "--mount", "--"];
+        let words: Vec<&str> = if self.ordinary { own.into_iter().chain(shell).collect() } else { shell.to_vec() };
+        self.wrapper(&words)
+    }
+
     /// A variable in tenantd's own environment.
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));

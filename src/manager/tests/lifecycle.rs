@@ -354,6 +354,7 @@ fn a_kill_needs_no_commands_and_no_patience() {
     w.exit("a", 0);
     w.event(Event::Signalled);
     assert_eq!(w.sub("a"), "stop-sigterm");
+    assert_eq!(w.event(Event::Signalled), NOTHING, "it is told already");
     assert_eq!(w.event(Event::Signalled), ["a kill"]);
     assert_eq!(w.exit_with_rest("a", 0), ["a kill"]);
     assert_eq!(w.emptied("a"), ["exit 0"]);

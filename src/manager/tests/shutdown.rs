@@ -2,7 +2,7 @@
 
 use super::{World, high, plain, tenant};
 use crate::manager::{Event, JobId, JobKind};
-use crate::unit::{Restart, ServiceType};
+use crate::unit::{Restart, ServiceType, Target};
 
 const NONE: [&str; 0] = [];
 
@@ -92,20 +92,34 @@ fn t25_an_unkillable_process_holds_up_nothing() {
     assert_eq!(w.ms(6_000), ["d kill"]);
     assert_eq!(w.ms(500), ["d kill", "vector terminate"]);
     assert_eq!(w.exit("vector", 0), NONE);
-    assert_eq!(w.ms(1_999), NONE);
+    assert_eq!(w.ms(1_749), NONE);
     assert_eq!(w.ms(1), ["exit 0"]);
 }
 
 #[test]
-fn t11_the_second_signal_kills_and_the_exit_waits_for_the_processes() {
+fn t11_the_second_signal_shortens_and_the_third_kills() {
     let mut w = World::booted([tenant("a"), high("vector")]);
     w.up("vector");
     w.up("a");
-    signal(&mut w);
+    assert_eq!(signal(&mut w), ["a hold"]);
+    assert_eq!(signal(&mut w), ["a terminate", "vector terminate"], "in no order, and without a drain");
+    assert_eq!(w.ms(999), NONE);
     assert_eq!(signal(&mut w), ["a kill", "vector kill"]);
     assert_eq!(w.die("a", libc::SIGKILL), ["a gone"]);
     assert_eq!(w.die("vector", libc::SIGKILL), ["exit 0"]);
     assert_eq!(signal(&mut w), NONE, "exit is said once");
+}
+
+#[test]
+fn t11_a_second_after_the_second_signal_all_is_killed_and_soon_over() {
+    let mut w = World::booted([tenant("a"), high("vector")]);
+    w.up("vector");
+    w.up("a");
+    signal(&mut w);
+    w.ms(500);
+    signal(&mut w);
+    assert_eq!(w.ms(1_000), ["a kill", "vector kill"]);
+    assert_eq!(w.ms(250), ["exit 0"]);
 }
 
 #[test]
@@ -134,6 +148,53 @@ fn a_unit_that_is_already_stopping_is_squeezed_too() {
     w.stop(1, "slow");
     assert_eq!(signal(&mut w), ["job 1 canceled"]);
     assert_eq!(w.ms(6_000), ["slow kill"]);
+}
+
+#[test]
+fn hooks_of_the_shutdown_run_between_the_normal_and_the_high_units() {
+    let hook = plain("hook").kind(ServiceType::Oneshot).wanted_by(Target::Shutdown).after("vector").requires("vector");
+    let mut w = World::booted([tenant("a"), high("vector"), hook]);
+    w.up("vector");
+    w.up("a");
+    signal(&mut w);
+    w.drained("a");
+    assert_eq!(w.exit("a", 0), ["a gone", "hook spawn"]);
+    assert_eq!(w.exit("hook", 0), ["vector terminate"]);
+    assert_eq!(w.exit("vector", 0), ["exit 0"]);
+}
+
+#[test]
+fn a_hook_that_does_not_end_has_a_quarter_of_the_budget() {
+    let hook = |name| plain(name).kind(ServiceType::Oneshot).wanted_by(Target::Shutdown);
+    let mut w = World::booted([hook("one"), hook("two").after("one"), high("vector")]);
+    w.up("vector");
+    assert_eq!(signal(&mut w), ["one spawn"]);
+    assert_eq!(w.ms(5_999), NONE);
+    assert_eq!(w.ms(1), ["one kill", "vector terminate"], "two is given up");
+    w.die("one", libc::SIGKILL);
+    assert_eq!(w.exit("vector", 0), ["exit 0"]);
+}
+
+#[test]
+fn normal_units_have_less_time_where_there_are_hooks() {
+    let mut w = World::booted([plain("a"), plain("hook").kind(ServiceType::Oneshot).wanted_by(Target::Shutdown)]);
+    w.up("a");
+    signal(&mut w);
+    assert_eq!(w.ms(3_999), NONE);
+    assert_eq!(w.ms(1), ["a kill"]);
+    assert_eq!(w.ms(500), ["a kill", "hook spawn"]);
+    w.die("a", libc::SIGKILL);
+    assert_eq!(w.broken, NONE);
+    assert_eq!(w.exit("hook", 1), ["exit 0"], "its failure changes nothing");
+}
+
+#[test]
+fn the_second_signal_gives_the_hooks_up() {
+    let mut w = World::booted([plain("a"), plain("hook").kind(ServiceType::Oneshot).wanted_by(Target::Shutdown)]);
+    w.up("a");
+    signal(&mut w);
+    assert_eq!(signal(&mut w), NONE);
+    assert_eq!(w.exit("a", 0), ["exit 0"]);
 }
 
 /// T10: SIGTERM at every phase of a unit ends with exit 0 when its process is gone.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::config;
 use crate::manager::{Action, Changed, Event, Exit, JobId, JobKind, Line, Manager, Notice, Status, Step, Whom};
 use crate::unit::{
-    Listen, Name, Pass, Priority, Restart, Route, Service, ServiceType, Signal, Socket, Target, Unit, UnitId,
+    Listen, Name, Pass, Priority, Restart, Route, Sandbox, Service, ServiceType, Signal, Socket, Target, Unit, UnitId,
 };
 
 /// A service with the defaults of the design.
@@ -31,6 +31,7 @@ pub(in crate::manager) fn plain(name: &str) -> Unit {
         conflicts: Vec::new(),
         wanted_by: Vec::new(),
         service: service(),
+        sandbox: Sandbox::default(),
         socket: None,
         route: None,
     }
@@ -88,6 +89,30 @@ impl Unit {
         self.requires.push(named(name));
         self
     }
+    pub(in crate::manager) fn before(mut self, name: &str) -> Self {
+        self.before.push(named(name));
+        self
+    }
+    pub(in crate::manager) fn binds_to(mut self, name: &str) -> Self {
+        self.binds_to.push(named(name));
+        self
+    }
+    pub(in crate::manager) fn part_of(mut self, name: &str) -> Self {
+        self.part_of.push(named(name));
+        self
+    }
+    pub(in crate::manager) fn conflicts(mut self, name: &str) -> Self {
+        self.conflicts.push(named(name));
+        self
+    }
+    pub(in crate::manager) fn wanted_by(mut self, target: Target) -> Self {
+        self.wanted_by.push(target);
+        self
+    }
+    pub(in crate::manager) fn essential(mut self) -> Self {
+        self.service.essential = true;
+        self
+    }
     pub(in crate::manager) fn wants(mut self, name: &str) -> Self {
         self.wants.push(named(name));
         self
@@ -106,7 +131,7 @@ pub(in crate::manager) struct World {
 }
 
 impl World {
-    /// A world with two boot slots and 8 s to stop, booted; what boot did is not told.
+    /// A world with two boot slots and 8 s to stop (and half a second more), booted; what boot did is not told.
     pub fn booted(units: impl IntoIterator<Item = Unit>) -> Self {
         let mut world = Self::new(units);
         world.event(Event::Booted);
@@ -115,8 +140,13 @@ impl World {
     }
 
     pub fn new(units: impl IntoIterator<Item = Unit>) -> Self {
+        Self::pooled(None, units)
+    }
+
+    /// A world where so many tenants run at most.
+    pub fn pooled(running: Option<usize>, units: impl IntoIterator<Item = Unit>) -> Self {
         let (pool, shutdown) =
-            (config::Pool { boots: 2, running: None }, config::Shutdown { budget: Duration::from_secs(8) });
+            (config::Pool { boots: 2, running }, config::Shutdown { budget: Duration::from_millis(8_500) });
         let manager = Manager::new(units.into_iter().collect(), pool, shutdown, 1, Instant::now());
         Self { manager, now: Instant::now(), broken: Vec::new(), pids: HashMap::new(), next: 100, log: Vec::new() }
     }

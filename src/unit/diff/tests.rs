@@ -6,7 +6,7 @@ use super::*;
 use crate::unit::SECTIONS;
 
 /// Keys that are used when a process is made, by section. A new key belongs here or into `AT_ONCE`.
-const AT_START: [(&str, &[&str]); 3] = [
+const AT_START: [(&str, &[&str]); 4] = [
     ("unit", &["priority"]),
     (
         "service",
@@ -17,12 +17,32 @@ const AT_START: [(&str, &[&str]); 3] = [
             "exec_start_post",
             "working_directory",
             "user",
+            "group",
+            "supplementary_groups",
+            "umask",
+            "nice",
+            "oom_score_adj",
+            "limit_nofile",
+            "limit_nproc",
+            "limit_core",
+            "limit_memlock",
+            "limit_stack",
+            "limit_as",
+            "limit_fsize",
+            "limit_cpu",
+            "limit_data",
+            "runtime_directory",
+            "runtime_directory_mode",
+            "state_directory",
+            "state_directory_mode",
             "environment",
+            "environment_file",
             "pass_environment",
             "watchdog",
             "remain_after_exit",
         ],
     ),
+    ("sandbox", &["memory_max", "memory_high", "tasks_max", "cpu_weight", "cpu_quota"]),
     ("socket", &["pass", "listen", "mode"]),
 ];
 

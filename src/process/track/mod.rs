@@ -1,0 +1,285 @@
+//! Every process of every unit, so that nothing a unit started survives it. Reaps nobody and decides nothing.
+//!
+//! Two tiers. With a cgroup v2 that we may write to, each unit has one and nobody leaves it. Else by ancestry: below us
+//! as PID 1 or subreaper, a process is below a main process or command of its unit, or it is (below) an orphan, which is
+//! a child of ours; whose orphan it is says its mark ([`mark`]). Processes of `docker exec` have neither, and are nobody's.
+//! Without /proc there are only process groups.
+//!
+//! No descriptor is watched for the end of the last: who dies is reaped by his parent or by us. The last one's parent
+//! is dead, so that it is our child by then, or it is a leader, whose end we hear of: each end comes with a SIGCHLD to us,
+//! at which [`Tracker::emptied`] looks. While a leader lives, the end of its own children shows with the next SIGCHLD.
+
+mod cgroup;
+mod crowd;
+mod hierarchy;
+mod limits;
+mod mark;
+mod pidfd;
+mod proc;
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::process::{Resource, getrlimit};
+use slotmap::SecondaryMap;
+
+use super::notify::ancestor_session;
+use super::reap::kill_group;
+use crate::manager::{Exit, Whom};
+use crate::unit::{Signal, Unit, UnitId};
+use crowd::Crowd;
+use hierarchy::Hierarchy;
+use mark::Marks;
+use pidfd::Process;
+
+/// Where a new process is put before its program runs, so that it and all it forks can be found.
+#[derive(Debug)]
+pub struct Place {
+    /// Its cgroup's `cgroup.procs`.
+    pub(super) entrance: Option<OwnedFd>,
+    /// Its limit of file locks.
+    pub(super) mark: u64,
+    /// The kernel kills it when we die: only where we are not PID 1, whose end is everybody's. It saves the next
+    /// tenantd from a tenant that still writes its database; where there are cgroups, that one kills all the others too.
+    pub(super) bound: bool,
+}
+
+/// The end of a main process or command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Death {
+    /// Whose it was.
+    pub unit: UnitId,
+    /// How, with the kernel's reason if it was out of memory.
+    pub exit: Exit,
+    /// Others of the unit are alive, neither main nor command; [`Tracker::emptied`] says their end.
+    pub rest: bool,
+    /// The rest of an earlier end has ended meanwhile: to be said before this one, after which the unit may start anew.
+    pub emptied: bool,
+}
+
+/// Knows the processes of all units.
+#[derive(Debug)]
+pub struct Tracker {
+    hierarchy: Option<Hierarchy>,
+    /// /proc shows our processes.
+    proc: bool,
+    marks: Marks,
+    crowds: SecondaryMap<UnitId, Crowd>,
+    leaders: HashMap<u32, UnitId>,
+    /// Children of ours that are no leaders, and whose they are. Asked once: it cannot change while they live.
+    orphans: HashMap<u32, Option<UnitId>>,
+    /// Units whose rest was said to be alive.
+    waiting: BTreeSet<UnitId>,
+    /// Units that get SIGKILL again in the next turn.
+    killing: BTreeSet<UnitId>,
+    /// Units that may be empty.
+    quiet: Vec<UnitId>,
+}
+
+impl Tracker {
+    /// Finds the best tier there is; the note says which one it is, if it is not cgroups, and the way out. What a
+    /// tenantd that died left in the cgroup of this runtime directory, which has to be locked, is killed (see [`Place`]).
+    pub fn open(runtime: &Path) -> (Self, Option<String>) {
+        let (hierarchy, why) = match Hierarchy::open(runtime) {
+            Ok(hierarchy) => (Some(hierarchy), None),
+            Err(why) => (None, Some(why)),
+        };
+        let proc = proc::is_ours();
+        let note = why.map(|why| match proc {
+            true => format!("process tracking: session and ancestry, no limits for a unit as a whole ({why})"),
+            false => "process tracking: process groups, which a daemon leaves (no /proc; mount it)".to_owned(),
+        });
+        let marks = Marks::new(getrlimit(Resource::Locks).maximum.unwrap_or(u64::MAX));
+        let tracker = Self {
+            hierarchy,
+            proc,
+            marks,
+            crowds: SecondaryMap::new(),
+            leaders: HashMap::new(),
+            orphans: HashMap::new(),
+            waiting: BTreeSet::new(),
+            killing: BTreeSet::new(),
+            quiet: Vec::new(),
+        };
+        (tracker, note)
+    }
+
+    /// Switches on the controllers that these units need; the notes say which limits cannot be had.
+    pub fn prepare<'a>(&self, units: impl Iterator<Item = &'a Unit>) -> Vec<String> {
+        limits::prepare(self.hierarchy.as_ref(), units)
+    }
+
+    /// The place for the next process of a unit. A unit without processes gets a new cgroup, with its limits; the texts
+    /// say what of them could not be had.
+    pub fn place(&mut self, id: UnitId, unit: &Unit) -> (Place, Vec<String>) {
+        let mut troubles = Vec::new();
+        if !self.crowds.contains_key(id) {
+            let crowd = self.crowd(unit, &mut troubles);
+            self.crowds.insert(id, crowd);
+        }
+        // If no process comes of it, it is tidied away.
+        self.quiet.push(id);
+        let bound = std::process::id() != 1;
+        let Some(crowd) = self.crowds.get_mut(id) else { return (Place { entrance: None, mark: 0, bound }, troubles) };
+        let cgroup = crowd.cgroup.as_mut();
+        let entrance = cgroup.map(|cgroup| {
+            if crowd.leaders.is_empty() {
+                cgroup.begin();
+            }
+            cgroup.entrance()
+        });
+        let entrance = entrance.transpose().unwrap_or_else(|error| {
+            troubles.push(format!("its cgroup is lost: {error}"));
+            crowd.cgroup = None;
+            None
+        });
+        (Place { entrance, mark: crowd.mark, bound }, troubles)
+    }
+
+    fn crowd(&mut self, unit: &Unit, troubles: &mut Vec<String>) -> Crowd {
+        let made = self.hierarchy.as_ref().map(|hierarchy| hierarchy.make(unit.name.as_str())).transpose();
+        let cgroup = made.unwrap_or_else(|error| {
+            troubles.push(format!("cannot make its cgroup: {error}"));
+            None
+        });
+        if let Some(cgroup) = &cgroup {
+            troubles.extend(limits::set(cgroup, &unit.sandbox));
+        }
+        Crowd { leaders: Vec::new(), cgroup, mark: self.marks.next(), sessions: Vec::new() }
+    }
+
+    /// A process of the unit is a main process or command from now on: a new child, or one that MAINPID= names. The end
+    /// of one that is not our child shows only when it has become that. False: there is no such process.
+    pub fn add(&mut self, unit: UnitId, pid: u32) -> bool {
+        let (Some(crowd), Some(process)) = (self.crowds.get_mut(unit), Process::hold(pid)) else { return false };
+        crowd.leaders.push(process);
+        crowd.sessions.push(pid);
+        self.leaders.insert(pid, unit);
+        self.orphans.remove(&pid);
+        true
+    }
+
+    /// The unit whose main process or command this is.
+    pub fn leads(&self, pid: u32) -> Option<UnitId> {
+        self.leaders.get(&pid).copied()
+    }
+
+    /// The unit of any process, as long as it is not reaped.
+    pub fn owner(&self, pid: u32) -> Option<UnitId> {
+        self.leads(pid).or_else(|| marked(&self.crowds, self.proc, pid))
+    }
+
+    /// Call for each dead child before its number is free. `None`: an orphan.
+    pub fn died(&mut self, pid: u32, exit: Exit) -> Option<Death> {
+        self.orphans.remove(&pid);
+        let unit = self.leaders.remove(&pid)?;
+        let crowd = self.crowds.get_mut(unit)?;
+        crowd.leaders.retain(|leader| leader.pid != pid);
+        let killed = matches!(exit, Exit::Signal(libc::SIGKILL, _));
+        let out_of_memory = killed && crowd.cgroup.as_ref().is_some_and(cgroup::Cgroup::ran_out_of_memory);
+        let exit = if out_of_memory { Exit::OutOfMemory } else { exit };
+        if self.groups_only() {
+            // The last moment at which the group's number is surely its own.
+            let _ = kill_group(pid, Signal::KILL);
+        }
+        let rest = self.has_rest(unit);
+        let waited = if rest { self.waiting.insert(unit) } else { self.waiting.remove(&unit) };
+        self.quiet.push(unit);
+        Some(Death { unit, exit, rest, emptied: waited && !rest })
+    }
+
+    /// The units whose rest has ended, each once. Call when the dead are buried.
+    pub fn emptied(&mut self) -> Vec<UnitId> {
+        let empty: Vec<UnitId> = self.waiting.iter().copied().collect();
+        let empty: Vec<UnitId> = empty.into_iter().filter(|&unit| !self.has_rest(unit)).collect();
+        for unit in &empty {
+            self.waiting.remove(unit);
+            self.quiet.push(*unit);
+        }
+        empty
+    }
+
+    /// Signals processes of a unit. That they are gone is no error.
+    pub fn signal(&mut self, unit: UnitId, whom: Whom, signal: Signal) -> io::Result<()> {
+        let Some(crowd) = self.crowds.get(unit) else { return Ok(()) };
+        match whom {
+            Whom::Process(pid) => {
+                let leader = crowd.leaders.iter().find(|leader| leader.pid == pid);
+                leader.map_or(Ok(()), |leader| leader.signal(signal))
+            }
+            Whom::Own => crowd.leaders.iter().try_for_each(|leader| leader.signal(signal)),
+            Whom::All if self.groups_only() => {
+                crowd.leaders.iter().try_for_each(|leader| kill_group(leader.pid, signal))
+            }
+            Whom::All => {
+                let orphans = &mut || orphans_of(unit, &self.crowds, &self.leaders, &mut self.orphans);
+                let all = crowd.signal(signal, orphans);
+                if matches!(all, Ok(false)) {
+                    self.killing.insert(unit);
+                }
+                all.map(drop)
+            }
+        }
+    }
+
+    /// Whether [`Tracker::go_on`] has to be called in the next turn.
+    pub fn has_more(&self) -> bool {
+        !self.killing.is_empty()
+    }
+
+    /// Kills on where a unit forked faster than it was killed: a bounded number of looks a turn.
+    pub fn go_on(&mut self) -> io::Result<()> {
+        let units = std::mem::take(&mut self.killing);
+        units.into_iter().try_for_each(|unit| self.signal(unit, Whom::All, Signal::KILL))
+    }
+
+    /// Takes away the cgroups of units that are down. Call when all that follows from an end is done, since a command
+    /// that follows belongs to the same run.
+    pub fn tidy(&mut self) {
+        for unit in std::mem::take(&mut self.quiet) {
+            let empty = |crowd: &Crowd| crowd.leaders.is_empty() && crowd.cgroup.as_ref().is_none_or(|c| c.remove());
+            if !self.waiting.contains(&unit) && self.crowds.get(unit).is_some_and(empty) {
+                self.crowds.remove(unit);
+            }
+        }
+    }
+
+    fn groups_only(&self) -> bool {
+        self.hierarchy.is_none() && !self.proc
+    }
+
+    fn has_rest(&mut self, unit: UnitId) -> bool {
+        if self.groups_only() {
+            return false;
+        }
+        let Some(crowd) = self.crowds.get(unit) else { return false };
+        crowd.has_rest(&mut || orphans_of(unit, &self.crowds, &self.leaders, &mut self.orphans))
+    }
+}
+
+type Crowds = SecondaryMap<UnitId, Crowd>;
+
+/// The children of ours that are no leaders and belong to the unit. `known` remembers whose each is.
+fn orphans_of(
+    unit: UnitId,
+    crowds: &Crowds,
+    leaders: &HashMap<u32, UnitId>,
+    known: &mut HashMap<u32, Option<UnitId>>,
+) -> Vec<u32> {
+    let orphans = proc::children(std::process::id()).into_iter().filter(|pid| !leaders.contains_key(pid));
+    orphans.filter(|&pid| *known.entry(pid).or_insert_with(|| marked(crowds, true, pid)) == Some(unit)).collect()
+}
+
+/// The unit whose mark a process carries; where marks cannot be read, whose session it is in.
+fn marked(crowds: &Crowds, proc: bool, pid: u32) -> Option<UnitId> {
+    let by = |is: &dyn Fn(&Crowd) -> bool| crowds.iter().find(|(_, crowd)| is(crowd)).map(|(unit, _)| unit);
+    match proc::mark(pid).filter(|_| proc) {
+        Some(mark) => by(&|crowd| crowd.mark == mark),
+        None => {
+            let session = ancestor_session(pid)?;
+            by(&|crowd| crowd.sessions.contains(&session))
+        }
+    }
+}
