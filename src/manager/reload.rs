@@ -171,6 +171,7 @@ impl Manager {
         }
         self.queue.retain(|&other| other != id);
         self.halts.retain(|&other| other != id);
+        self.graph = Graph::new(&self.units, &self.names);
         true
     }
 

