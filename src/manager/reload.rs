@@ -45,20 +45,11 @@ impl Manager {
         let mut old: HashMap<Name, UnitId> =
             self.units.iter().map(|(id, entry)| (entry.unit.name.clone(), id)).collect();
         let mut told = Vec::with_capacity(units.len());
-        let mut new = Vec::new();
         self.names.clear();
         for unit in units {
             let (id, changed) = match old.remove(&unit.name) {
-                Some(id) => {
-                    let changed = self.keep(id, unit);
-                    new.extend((changed.change == Change::Added).then_some(id));
-                    (id, changed)
-                }
-                None => {
-                    let (id, changed) = self.add(unit);
-                    new.push(id);
-                    (id, changed)
-                }
+                Some(id) => (id, self.keep(id, unit)),
+                None => self.add(unit),
             };
             self.names.insert(changed.name.clone(), id);
             told.push(changed);
@@ -68,7 +59,9 @@ impl Manager {
         self.graph = Graph::new(&self.units, &self.names);
         self.recount();
         old.into_values().for_each(|id| self.expel(id));
-        self.begin(&new);
+        // Who waits may need others by now, or conflict with others.
+        std::mem::take(&mut self.queue).into_iter().for_each(|id| self.enqueue(id));
+        self.begin();
         self.dirty = true;
         self.settle();
         told.sort_by(|a, b| a.name.cmp(&b.name));
@@ -81,6 +74,7 @@ impl Manager {
             return Changed { name: unit.name, change: Change::Unchanged, keys: Vec::new() };
         };
         let returns = std::mem::take(&mut entry.leaving);
+        entry.tried &= !returns;
         let (difference, idle) = (entry.unit.difference(&unit), entry.idle());
         let change = if returns { Change::Added } else { difference.change(!idle, entry.high()) };
         let name = unit.name.clone();
@@ -128,14 +122,12 @@ impl Manager {
         }
     }
 
-    /// Starts the new units that boot wants.
-    fn begin(&mut self, new: &[UnitId]) {
-        let boot = |entry: &Entry| entry.unit.wanted_by.contains(&Target::Boot);
-        let (high, normal): (Vec<UnitId>, Vec<UnitId>) = new
-            .iter()
-            .filter(|&&id| self.units.get(id).is_some_and(boot))
-            .partition(|&&id| self.units.get(id).is_some_and(Entry::high));
-        high.into_iter().chain(normal).for_each(|id| self.start(id, Word::NOBODY));
+    /// Starts what boot wants and has not seen: normal units wait for the first start of the high ones.
+    fn begin(&mut self) {
+        let fresh = |entry: &Entry| !entry.leaving && !entry.tried && entry.unit.wanted_by.contains(&Target::Boot);
+        let fresh = self.units.iter().filter(|(_, entry)| fresh(entry));
+        let (high, normal): (Vec<_>, Vec<_>) = fresh.map(|(id, entry)| (id, entry.high())).partition(|(_, high)| *high);
+        high.into_iter().chain(normal).for_each(|(id, _)| self.start(id, Word::NOBODY));
     }
 
     /// A unit without a process becomes what the configuration says.

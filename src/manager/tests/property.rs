@@ -414,7 +414,7 @@ impl World {
                 (self.replaced, self.reloaded) = (true, true);
                 let pool = config::Pool { boots: self.boots, running: self.running };
                 self.manager.replace(self.now, units, pool, config::Shutdown { budget: BUDGET });
-                if self.signalled.is_none() {
+                if self.manager.closing.is_none() {
                     let known = |name: &String| self.manager.find(name).is_some();
                     assert!(names.iter().all(known), "a unit is missing");
                     assert!((0..8).all(|n| names.contains(&format!("u{n}")) == known(&format!("u{n}"))));
