@@ -7,12 +7,14 @@ mod fatal;
 mod hear;
 mod logs;
 mod open;
+mod reload;
 mod settings;
 mod show;
 
 use again::Again;
 pub use fatal::Fatal;
 use logs::Readers;
+use reload::Reloader;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -71,6 +73,7 @@ pub struct Init {
     stopping: bool,
     exit: Option<u8>,
     readers: Readers,
+    reloader: Reloader,
 }
 
 impl Init {
@@ -197,6 +200,7 @@ impl Init {
                 Progress::Drained | Progress::Closed => {}
             },
             Source::Executed(key) => self.was_executed(key.into()),
+            Source::Worker => self.has_read(),
             Source::Door(_) | Source::Client(_) | Source::Upstream(_) | Source::Listener(_) => {
                 self.proxy.ready(source, readiness);
             }
@@ -208,15 +212,16 @@ impl Init {
         if set.failed {
             self.again.add(self.now, Source::Signals);
         }
-        if set.hangup {
-            self.journal.say(None, format_args!("SIGHUP is ignored: reload is a command"));
-        }
         self.reap();
         for _ in 0..set.stop {
             if !std::mem::replace(&mut self.stopping, true) {
                 self.proxy.drain();
+                self.give_up_reload();
             }
             self.dispatch(Event::Signalled);
+        }
+        if set.hangup && !self.stopping {
+            self.reload(None);
         }
     }
 

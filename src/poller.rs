@@ -34,6 +34,8 @@ pub enum Source {
     Stream(KeyData),
     /// The pipe that tells whether execve succeeded.
     Executed(KeyData),
+    /// A worker thread has an answer.
+    Worker,
 }
 
 /// What is ready. Edge-triggered: it is said once, and has to be remembered until the call that would block.
@@ -56,6 +58,10 @@ pub struct Poller {
     events: mio::Events,
 }
 
+/// Ends a wait from another thread, which is then ready as [`Source::Worker`].
+#[derive(Debug)]
+pub struct Waker(mio::Waker);
+
 /// A handle that adds and removes descriptors.
 #[derive(Debug)]
 pub struct Registry(mio::Registry);
@@ -69,6 +75,11 @@ impl Poller {
     /// A handle for a part that owns descriptors.
     pub fn registry(&self) -> io::Result<Registry> {
         Ok(Registry(self.poll.registry().try_clone()?))
+    }
+
+    /// What worker threads wake the loop with. One is enough: a second would not be heard.
+    pub fn waker(&self) -> io::Result<Waker> {
+        Ok(Waker(mio::Waker::new(self.poll.registry(), encode(Source::Worker))?))
     }
 
     /// Waits until something is ready or the time is over. After an error there was a pause, so that a
@@ -104,6 +115,13 @@ impl Poller {
     }
 }
 
+impl Waker {
+    /// Wakes the loop.
+    pub fn wake(&self) -> io::Result<()> {
+        self.0.wake()
+    }
+}
+
 impl Registry {
     /// Watches a descriptor for reading, edge-triggered.
     pub fn add_reader(&self, fd: BorrowedFd<'_>, source: Source) -> io::Result<()> {
@@ -134,6 +152,7 @@ fn encode(source: Source) -> Token {
         Source::Listener(key) => (7, key),
         Source::Stream(key) => (8, key),
         Source::Executed(key) => (9, key),
+        Source::Worker => (10, KeyData::default()),
     };
     let key = key.as_ffi();
     let index = key & 0x0fff_ffff;
@@ -154,6 +173,7 @@ fn decode(token: Token) -> Option<Source> {
         7 => Source::Listener(key),
         8 => Source::Stream(key),
         9 => Source::Executed(key),
+        10 => Source::Worker,
         _ => return None,
     })
 }
@@ -188,7 +208,7 @@ mod tests {
         for source in sources {
             assert_eq!(decode(encode(source)), Some(source));
         }
-        for source in [Source::Signals, Source::Notify, Source::Control] {
+        for source in [Source::Signals, Source::Notify, Source::Control, Source::Worker] {
             assert_eq!(decode(encode(source)), Some(source));
         }
     }

@@ -101,6 +101,12 @@ pub(super) const VERBS: &[(&str, &str, &str, &str)] = &[
         "forget failures: failed is inactive again, counters are zero, no start limit holds",
         "Without a unit, of all. Exit code 0, or 4 if there is no such unit, 77 as for start.",
     ),
+    (
+        "reload",
+        "[UNIT…]",
+        "use the configuration as it is now",
+        "Reads the whole configuration, and uses it if all of it is right; else nothing changes. Prints what that means for each\nunit: applied live, at next start, needs restart (of high priority: tenantd restart UNIT), added, removed. SIGHUP does the\nsame, and tells the log. With UNIT: its process reads its own configuration again (exec_reload).\nExit code 0, or 78 for a wrong configuration, 1 if tenantd does not answer, a socket cannot be made, or a unit cannot\nreload.",
+    ),
 ];
 
 const HEAD: &str = "\

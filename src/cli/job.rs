@@ -58,6 +58,7 @@ fn start(socket: &Path, verb: &str, unit: &str, no_block: bool) -> Result<Option
     let request = match verb {
         "start" => Request::Start { unit },
         "stop" => Request::Stop { unit },
+        "reload" => Request::ReloadUnit { unit },
         _ => Request::Restart { unit },
     };
     let question = Question::ask(socket, &request).map_err(|error| no_answer(&error))?;

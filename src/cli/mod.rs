@@ -13,6 +13,7 @@ mod kill;
 mod list;
 mod logs;
 mod options;
+mod reload;
 mod run;
 mod schema;
 mod show;
@@ -80,6 +81,7 @@ pub fn main() -> ExitCode {
         ["status", unit] => state::status(&directory, unit, json),
         ["show", units @ ..] => show::run(&directory, units, options, json),
         ["reset-failed", units @ ..] => kill::reset(&directory, units, json),
+        ["reload"] => reload::run(&directory, json),
         [verb @ ("start" | "stop" | "restart" | "is-active" | "is-failed" | "cat" | "kill")] => {
             usage(&format!("{verb}: which unit? see tenantd list"))
         }
@@ -87,7 +89,7 @@ pub fn main() -> ExitCode {
         ["is-failed", units @ ..] => state::is(&directory, "failed", units, json),
         ["cat", units @ ..] => cat::run(&directory, units, json),
         ["kill", units @ ..] => kill::run(&directory, units, options, json),
-        [verb @ ("start" | "stop" | "restart"), units @ ..] => {
+        [verb @ ("start" | "stop" | "restart" | "reload"), units @ ..] => {
             job::run(&directory, verb, units, options.has(options::NO_BLOCK.0), json)
         }
         [verb, ..] if help::is_verb(verb) => usage(&format!("{verb}: too many words")),

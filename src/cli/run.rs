@@ -51,7 +51,7 @@ pub(super) fn run(directory: &Path, told: &Run) -> ExitCode {
         Ok(output) => output,
         Err(error) => return fail(&format!("cannot use stdout: {error}")),
     };
-    match Init::new(loaded, inherited, signals, output) {
+    match Init::new(directory, loaded, inherited, signals, output) {
         Ok(init) => ExitCode::from(init.run()),
         Err(fatal) => fail(&fatal.to_string()),
     }

@@ -1,6 +1,7 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
 mod check;
+mod difference;
 mod load;
 mod network;
 #[cfg(test)]
@@ -11,7 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
-pub use load::{Loaded, load, load_daemon};
+pub use difference::Difference;
+pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
 
 use crate::unit::layers::Node;

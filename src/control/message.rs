@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::unit::Diagnostic;
+
 /// Longest question in bytes.
 pub(super) const MAX_REQUEST: usize = 4096;
 
@@ -25,6 +27,14 @@ pub enum Request {
     },
     /// Make it inactive; the next request starts it again.
     Stop {
+        /// Its name.
+        unit: String,
+    },
+    /// Read the configuration again, and use it if all of it is right.
+    Reload,
+    /// Have the unit's process read its own configuration again (`exec_reload`, or SIGHUP).
+    #[serde(rename = "reload-unit")]
+    ReloadUnit {
         /// Its name.
         unit: String,
     },
@@ -125,6 +135,16 @@ pub enum Answer {
     },
     /// To `kill` and `reset`: done.
     Done,
+    /// To `reload`: the new configuration is used.
+    Reloaded {
+        /// What has changed.
+        reload: Reload,
+    },
+    /// To `reload`: it is wrong, and nothing has changed.
+    Broken {
+        /// All mistakes, and the warnings.
+        mistakes: Vec<Diagnostic>,
+    },
     /// To `logs`: a line.
     Line {
         /// The line.
@@ -161,6 +181,34 @@ impl Answer {
         let _ = serde_json::to_writer(&mut *out, self);
         out.push(b'\n');
     }
+}
+
+/// What a reload has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// Units that are not as they were, in the order of their names.
+    pub units: Vec<UnitChange>,
+    /// How many are as they were.
+    pub unchanged: usize,
+    /// Keys of tenantd.toml that have changed and count from now on: `[log] access`.
+    pub live: Vec<String>,
+    /// Keys of tenantd.toml that have changed and count when tenantd is started again.
+    pub restart: Vec<String>,
+    /// Sockets that could not be made, for people.
+    pub failed: Vec<String>,
+    /// Doubts about the new configuration.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A unit that a reload has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitChange {
+    /// Full name.
+    pub name: String,
+    /// `applied live`, `at next start`, `needs restart`, `added` or `removed`.
+    pub change: String,
+    /// Keys that have changed.
+    pub keys: Vec<String>,
 }
 
 /// A unit, as `list` and `status` show it.
@@ -267,6 +315,8 @@ mod tests {
     fn questions_are_one_line_of_json() {
         let cases = [
             (r#"{"verb":"list"}"#, Request::List),
+            (r#"{"verb":"reload"}"#, Request::Reload),
+            (r#"{"verb":"reload-unit","unit":"a@b"}"#, Request::ReloadUnit { unit: "a@b".to_owned() }),
             (r#"{"verb":"restart","unit":"a@b"}"#, Request::Restart { unit: "a@b".to_owned() }),
         ];
         let logs = |lines, since, follow| Request::Logs { units: vec!["a@*".to_owned()], lines, since, follow };

@@ -5,7 +5,7 @@ mod message;
 mod server;
 
 pub use client::{NoAnswer, Question, Stream, ask, listen};
-pub use message::{Answer, KillWhom, LogLine, Request, Requests, SystemStatus, UnitStatus};
+pub use message::{Answer, KillWhom, LogLine, Reload, Request, Requests, SystemStatus, UnitChange, UnitStatus};
 pub use server::{OperatorKey, Server};
 
 /// Name of the socket in the runtime directory.

@@ -31,6 +31,8 @@ impl Init {
             Request::Reset { unit } => self.reset(unit),
             Request::Start { unit } => return self.ask(operator, unit, JobKind::Start),
             Request::Stop { unit } => return self.ask(operator, unit, JobKind::Stop),
+            Request::Reload => return self.reload(Some(operator)),
+            Request::ReloadUnit { unit } => return self.ask(operator, unit, JobKind::Reload),
             Request::Logs { units, lines, since, follow } => return self.logs(operator, &units, lines, since, follow),
             #[cfg(debug_assertions)]
             Request::Panic => panic!("asked for"),

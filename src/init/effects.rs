@@ -30,6 +30,8 @@ impl Init {
             Action::Gone(unit) => self.proxy.gone(unit),
             Action::Refuse(unit, until) => self.proxy.refuse(unit, until),
             Action::Probe(unit) => self.proxy.probe(unit),
+            Action::Renew(unit) => self.renew(unit),
+            Action::Remove(unit) => self.remove(unit),
             Action::Finish(job, result) => self.finish(job, result),
             Action::Tell(unit, line) => self.tell(unit, &line),
             Action::Exit(code) => self.exit = Some(code),
@@ -47,7 +49,10 @@ impl Init {
             Step::Stop(n) => service.exec_stop.get(n),
             Step::StopPost(n) => service.exec_stop_post.get(n),
         };
-        let Some(argv) = argv else { return };
+        let Some(argv) = argv else {
+            // A reload has taken the command away in the very moment.
+            return self.manager.dispatch(self.now, Event::SpawnFailed(id));
+        };
         let (place, troubles) = self.tracker.place(id, unit);
         for trouble in troubles {
             self.journal.say(Some(&unit.name), format_args!("{trouble}"));

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use slotmap::SecondaryMap;
 
-use super::{Again, Fatal, Init, Readers};
+use super::{Again, Fatal, Init, Readers, Reloader};
 use crate::boot::{self, Inherited};
 use crate::config::{Config, Loaded};
 use crate::control::{self, Server};
@@ -22,11 +22,20 @@ use crate::unit::UnitId;
 
 impl Init {
     /// Binds everything that is to be bound. Starts nothing.
-    pub fn new(loaded: Loaded, mut inherited: Inherited, signals: Signals, output: OwnedFd) -> Result<Self, Fatal> {
+    ///
+    /// `directory` is where `loaded` was read, and will be read again.
+    pub fn new(
+        directory: &Path,
+        loaded: Loaded,
+        mut inherited: Inherited,
+        signals: Signals,
+        output: OwnedFd,
+    ) -> Result<Self, Fatal> {
         let Loaded { config, units, warnings, lowered } = loaded;
         inherited.notes.extend(lowered);
         let poller = Poller::new().map_err(fatal("make an epoll instance"))?;
         let registry = registry(&poller)?;
+        let waker = poller.waker().map_err(fatal("make an eventfd"))?;
         let mut journal = Journal::start(output, config.log).map_err(Fatal::thread)?;
         journal.take_log();
         journal.take_panics();
@@ -68,6 +77,7 @@ impl Init {
             stopping: false,
             exit: None,
             readers: Readers::default(),
+            reloader: Reloader::new(directory.to_owned(), config, waker),
         })
     }
 }
@@ -133,7 +143,7 @@ fn add_sockets(proxy: &mut Proxy, manager: &Manager) -> Result<(), Fatal> {
 }
 
 /// A service that runs as another user owns the path of its socket.
-fn give_socket(proxy: &Proxy, id: UnitId, unit: &crate::unit::Unit) {
+pub(super) fn give_socket(proxy: &Proxy, id: UnitId, unit: &crate::unit::Unit) {
     let ids = process::user::of(&unit.service);
     let given = match (ids, proxy.listener(id)) {
         (Some(Ok(ids)), Some(listener)) => listener.give(ids.uid, ids.gid),

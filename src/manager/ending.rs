@@ -166,7 +166,7 @@ impl Service {
             Why::Timeout | Why::Failed => self.not_started(end.outcome, cx),
             Why::Ended | Why::Finished | Why::Watchdog => self.ended(end.outcome, end.uptime, cx),
             Why::Itself => self.ended(end.outcome, end.uptime.max(PATIENCE), cx),
-            Why::Idle | Why::Asked | Why::Shutdown | Why::Room | Why::Dependency | Why::Conflict => {
+            Why::Idle | Why::Asked | Why::Removed | Why::Shutdown | Why::Room | Why::Dependency | Why::Conflict => {
                 self.rest(end.outcome)
             }
         }

@@ -74,6 +74,10 @@ pub enum Action {
     /// Connect to the unit's port until it answers (every 10 ms), then say `Reached`. Ends with the next `Hold`, `Gone`
     /// or `Refuse`.
     Probe(UnitId),
+    /// The unit is another from now on: its route, its idle clock and, when it is down, its socket. A new unit is made known.
+    Renew(UnitId),
+    /// The unit is down and no more: unlink its socket, answer what still waits for it, forget it.
+    Remove(UnitId),
     /// A job has ended.
     Finish(JobId, JobResult),
     /// Say this in the log, as tenantd, about this unit.
@@ -258,6 +262,8 @@ pub enum Why {
     Idle,
     /// Asked for.
     Asked,
+    /// The configuration does not have it any more.
+    Removed,
     /// The container ends.
     Shutdown,
     /// It said STOPPING=1.

@@ -87,6 +87,7 @@ impl Display for Why {
         f.write_str(match self {
             Self::Idle => "idle",
             Self::Asked => "asked",
+            Self::Removed => "removed from the configuration",
             Self::Shutdown => "shutdown",
             Self::Itself => "by itself",
             Self::Timeout => "start timeout",

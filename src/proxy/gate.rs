@@ -19,15 +19,12 @@ use crate::wire::Wire;
 const PROBE: Duration = Duration::from_millis(10);
 
 impl Proxy {
-    /// Binds the socket of a unit and adds its route. The socket stays for as long as the forwarder.
+    /// Binds the socket of a unit and adds its route. The socket stays for as long as the unit.
     pub fn add(&mut self, id: UnitId, unit: &Unit) -> io::Result<()> {
         let Some(socket) = &unit.socket else { return Ok(()) };
         let listener = Listener::bind(socket, &unit.name, &self.shared.private)?;
-        if let Some(route) = &unit.route {
-            self.table.insert(route, id);
-        }
-        let upstream = Upstream::new(unit.name.clone(), listener, unit.route.clone(), unit.service.idle_stop);
-        self.upstreams.insert(id, upstream);
+        self.upstreams.insert(id, Upstream::new(unit.name.clone(), listener, socket.clone()));
+        self.route(id, unit);
         Ok(())
     }
 
@@ -167,7 +164,7 @@ impl Proxy {
     }
 
     /// Clients with a connection to this tenant. Their connections are read again, edge or not.
-    fn users(&mut self, unit: UnitId) -> Vec<ClientKey> {
+    pub(super) fn users(&mut self, unit: UnitId) -> Vec<ClientKey> {
         let users = self.conns.values_mut().filter(|conn| conn.unit == unit);
         users
             .filter_map(|conn| {

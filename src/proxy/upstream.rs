@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::listener::Listener;
 use super::timers::Alarm;
 use super::{ClientKey, ConnKey};
-use crate::unit::{Name, Route};
+use crate::unit::{Name, Route, Socket};
 
 /// A tenant's side of the forwarder.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(super) struct Upstream {
     pub name: Name,
     /// The socket that tenantd holds for it.
     pub listener: Listener,
+    /// What was asked of it.
+    pub socket: Socket,
     /// How many at once, how many in the queue, how long. `None`: a socket without HTTP.
     pub route: Option<Route>,
     /// Quiet for so long is idle.
@@ -82,12 +84,13 @@ pub(super) enum Admission {
 
 impl Upstream {
     /// A tenant that is down.
-    pub fn new(name: Name, listener: Listener, route: Option<Route>, idle_stop: Option<Duration>) -> Self {
+    pub fn new(name: Name, listener: Listener, socket: Socket) -> Self {
         Self {
             name,
             listener,
-            route,
-            idle_stop,
+            socket,
+            route: None,
+            idle_stop: None,
             bare: false,
             gate: Gate::Down,
             pool: Vec::new(),

@@ -5,6 +5,7 @@ mod check;
 mod circle;
 mod command;
 mod diagnostic;
+mod diff;
 pub(crate) mod directory;
 mod duration;
 mod exit_status;
@@ -36,6 +37,7 @@ pub(crate) mod value;
 mod words;
 
 pub use diagnostic::{Diagnostic, Level};
+pub use diff::{Change, Difference};
 pub use duration::parse_duration;
 pub use exit_status::ExitStatus;
 pub use header::Header;

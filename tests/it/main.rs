@@ -49,6 +49,7 @@ mod origin_itself;
 mod process;
 mod rails;
 mod reap;
+mod reload;
 mod run_beside;
 mod scenarios;
 mod settings;

@@ -37,6 +37,8 @@ pub(super) enum Act {
     /// A pid that is nobody's.
     Stray(u32),
     Signal,
+    /// A reload: these are the units from now on.
+    Replace(Vec<Unit>),
 }
 
 pub(super) fn act() -> impl Strategy<Value = Act> {
@@ -67,6 +69,7 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         6 => (index(), exit).prop_map(|(unit, exit)| Act::Exit(unit, exit)),
         1 => (1..5_000_u32).prop_map(Act::Stray),
         1 => Just(Act::Signal),
+        2 => units().prop_map(Act::Replace),
     ]
 }
 
@@ -147,6 +150,11 @@ pub(super) struct World {
     manager: Manager,
     now: Instant,
     boots: usize,
+    /// Most that may boot at the moment, and whether that has just changed.
+    most: usize,
+    replaced: bool,
+    /// There was a reload.
+    reloaded: bool,
     running: Option<usize>,
     /// Room was asked for.
     room: bool,
@@ -192,6 +200,9 @@ impl World {
             manager,
             now: Instant::now(),
             boots,
+            most: boots,
+            replaced: false,
+            reloaded: false,
             running,
             room: false,
             whims,
@@ -266,6 +277,12 @@ impl World {
             }
             Action::Probe(id) => assert_eq!(self.alive(id), 1, "probed without a process"),
             Action::Finish(job, _) => *self.finished.entry(job.0).or_default() += 1,
+            Action::Renew(id) => assert!(self.manager.unit(id).is_some(), "a stranger is renewed"),
+            Action::Remove(id) => {
+                assert_eq!(self.alive(id), 0, "removed while it lives");
+                assert!(self.manager.unit(id).is_none(), "removed and still there");
+                self.doors.remove(&id);
+            }
             Action::Tell(..) => {}
             Action::Exit(code) => {
                 let essential = self.manager.units.values().any(|entry| entry.unit.service.essential);
@@ -283,7 +300,8 @@ impl World {
         let survivors = self.manager.units[id].unit.service.kill_mode == KillMode::Process;
         let first = matches!(step, Step::StartPre(0))
             || step == Step::Start && self.manager.units[id].unit.service.exec_start_pre.is_empty();
-        assert!(rest == 0 || survivors || !first, "two runs overlap");
+        // A reload may change the kill mode of what it left behind.
+        assert!(rest == 0 || survivors || self.reloaded || !first, "two runs overlap");
         let hook = self.manager.unit(id).is_some_and(|unit| unit.wanted_by.contains(&Target::Shutdown));
         // What was decided in the turn in which all ended is taken back as soon as it is there.
         let halted = self.manager.units[id].service.state.why().is_some();
@@ -331,8 +349,17 @@ impl World {
                 assert!(self.doors.get(&id).is_some_and(|door| door.watched), "{} is down and deaf", status.name);
             }
         }
-        assert!(booting <= self.boots, "{booting} tenants boot at once");
-        self.check_bounds();
+        if self.replaced {
+            // One that boots may have become a tenant.
+            self.most = booting.max(self.boots);
+        }
+        self.replaced = false;
+        assert!(booting <= self.most, "{booting} tenants boot at once");
+        self.most = self.boots.max(booting);
+        // A reload may make a conflict, or a tenant, of what runs: it stops nothing for that.
+        if !self.reloaded {
+            self.check_bounds();
+        }
     }
 
     /// Not too many tenants, and never two that conflict.
@@ -355,7 +382,7 @@ impl World {
                 return;
             }
             for (pid, (id, role)) in self.processes.clone() {
-                let entry = &self.manager.units[id];
+                let Some(entry) = self.manager.units.get(id) else { continue };
                 let ends = entry.service.state.stopping() || role != Role::Own(Step::Start);
                 if ends || entry.unit.service.kind == ServiceType::Oneshot {
                     self.event(Event::Drained(id));
@@ -462,11 +489,25 @@ impl World {
                 }
             }
             Act::Stray(pid) => self.event(Event::Exited { pid, exit: Exit::Code(0), rest: false }),
+            Act::Replace(units) => self.replace(units),
             Act::Signal => {
                 self.signalled = self.signalled.or(Some(self.now));
                 self.event(Event::Signalled);
             }
         }
+    }
+
+    fn replace(&mut self, units: Vec<Unit>) {
+        let names: BTreeSet<_> = units.iter().map(|unit| unit.name.to_string()).collect();
+        (self.replaced, self.reloaded) = (true, true);
+        let pool = config::Pool { boots: self.boots, running: self.running };
+        self.manager.replace(self.now, units, pool, config::Shutdown { budget: BUDGET });
+        if self.manager.closing.is_none() {
+            let known = |name: &String| self.manager.find(name).is_some();
+            assert!(names.iter().all(known), "a unit is missing");
+            assert!((0..8).all(|n| names.contains(&format!("u{n}")) == known(&format!("u{n}"))));
+        }
+        self.perform();
     }
 
     /// MAINPID= of a process that was left behind: the main one is one of those from now on.
