@@ -90,6 +90,8 @@ impl Service {
                 self.boot = Some(cx.now - starting.begun);
                 self.stop_commands(starting.procs, End::new(Why::Finished, Outcome::Success), cx)
             }
+            // The commands after it go on to their end.
+            (_, Outcome::Success) if matches!(starting.stage, Start::Post(_)) => (State::Starting(starting), None),
             (_, Outcome::Success) => self.start_failed(starting, Outcome::Protocol, cx),
             (_, outcome) => self.start_failed(starting, outcome, cx),
         }

@@ -332,7 +332,7 @@ fn what_keeps_a_program_from_running_is_named() {
     for (unit, result, words) in [
         ("program", "203/EXEC", "cannot execute /no/such/program: No such file"),
         ("pre", "203/EXEC", "cannot execute /no/such/pre: No such file"),
-        ("user", "217/USER", "no user or group \"nosuchuser\" in /etc/passwd"),
+        ("user", "217/USER", "no user \"nosuchuser\" in /etc/passwd"),
         ("directory", "200/CHDIR", "cannot enter its working_directory /no/such/directory: No such file"),
     ] {
         let ran = init.verb(&["start", unit]).expect(1);
