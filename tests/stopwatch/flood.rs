@@ -1,5 +1,6 @@
 //! A flood of orphans: how fast PID 1 buries them, what that costs it, and how long it leaves others waiting meanwhile.
 
+use std::ffi::{c_int, c_void};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::stat::Mode;
 use nix::sys::wait::waitpid;
-use nix::unistd::{ForkResult, fork, mkfifo, pause};
+use nix::unistd::{Pid, mkfifo, pause};
 
 use crate::Result;
 use crate::control::ask;
@@ -25,8 +26,9 @@ const PERIOD: Duration = Duration::from_millis(2);
 /// `flood`: the program of the unit. Forks as told, then stays, since its end would be work for its init too.
 pub fn flood(count: u32, directory: &Path) -> Result<()> {
     fs::File::open(directory.join(GO))?.read_exact(&mut [0])?;
+    let mut stacks = [[0; 1024]; 2];
     for _ in 0..count {
-        orphan()?;
+        orphan(&mut stacks)?;
     }
     fs::OpenOptions::new().write(true).open(directory.join(DONE))?.write_all(b".")?;
     loop {
@@ -34,32 +36,38 @@ pub fn flood(count: u32, directory: &Path) -> Result<()> {
     }
 }
 
-/// Forks twice; the one in the middle ends at once.
-fn orphan() -> Result<()> {
-    // SAFETY: this program has one thread, and its children end without returning.
-    #[allow(unsafe_code)]
-    let middle = unsafe {
-        retry(|| match fork()? {
-            ForkResult::Parent { child } => Ok(child),
-            ForkResult::Child => {
-                let _ = retry(|| match fork()? {
-                    ForkResult::Parent { child } => Ok(child),
-                    ForkResult::Child => libc::_exit(0),
-                });
-                libc::_exit(0)
-            }
-        })?
-    };
+/// A stack for a child that shares our memory.
+type Stack = [u128; 1024];
+
+/// Forks twice; the one in the middle ends at once, and the orphan before it.
+fn orphan([first, second]: &mut [Stack; 2]) -> Result<()> {
+    let middle = vfork(middle, first, (&raw mut *second).cast())?;
     waitpid(middle, None)?;
     Ok(())
 }
 
-/// Whose init is slow runs out of pids.
-fn retry<T>(mut step: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+extern "C" fn middle(stack: *mut c_void) -> c_int {
+    // SAFETY: the second stack of `orphan`, which waits for us; nobody else uses it.
+    #[allow(unsafe_code)]
+    let stack = unsafe { &mut *stack.cast::<Stack>() };
+    c_int::from(vfork(end, stack, std::ptr::null_mut()).is_err())
+}
+
+extern "C" fn end(_: *mut c_void) -> c_int {
+    0
+}
+
+/// As vfork(2) does it: without a copy of our memory, which takes many times as long as a burial; we go on when the child
+/// has ended. Whose init is slow runs out of pids: then it waits for one.
+fn vfork(run: extern "C" fn(*mut c_void) -> c_int, stack: &mut Stack, argument: *mut c_void) -> nix::Result<Pid> {
+    let top = stack.as_mut_ptr_range().end.cast();
     loop {
-        match step() {
+        // SAFETY: `run` is one of the two above, has a stack to itself, and ends before we go on.
+        #[allow(unsafe_code)]
+        let pid = unsafe { libc::clone(run, top, libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD, argument) };
+        match Errno::result(pid) {
             Err(Errno::EAGAIN) => thread::sleep(Duration::from_millis(1)),
-            done => return done,
+            pid => return pid.map(Pid::from_raw),
         }
     }
 }
