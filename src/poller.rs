@@ -70,13 +70,16 @@ impl Poller {
 
     /// Waits until something is ready or the time is over. An interrupted wait is a turn without events.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        match self.poll.poll(&mut self.events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                self.events.clear();
-                Ok(())
-            }
-            result => result,
+        let mut result = self.poll.poll(&mut self.events, timeout);
+        if is_interrupted(&result) {
+            // A signal of ours has left its byte: a turn without it would be for nothing.
+            result = self.poll.poll(&mut self.events, Some(Duration::ZERO));
         }
+        if is_interrupted(&result) {
+            self.events.clear();
+            return Ok(());
+        }
+        result
     }
 
     /// What the last wait found.
@@ -108,6 +111,10 @@ impl Registry {
     pub fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         self.0.deregister(&mut SourceFd(&fd.as_raw_fd()))
     }
+}
+
+fn is_interrupted(result: &io::Result<()>) -> bool {
+    result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
 }
 
 /// A token is 32 bits of version, 4 bits of kind and 28 bits of index: far more slots than there can be descriptors.
