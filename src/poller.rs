@@ -92,7 +92,10 @@ impl Poller {
             waited => waited,
         };
         match waited {
-            Err(error) if interrupted(&error) => Ok(()),
+            Err(error) if interrupted(&error) => {
+                self.events.clear();
+                Ok(())
+            }
             Err(error) => {
                 let _ = rustix::event::poll(&mut [], Some(&PAUSE));
                 Err(error)

@@ -59,13 +59,14 @@ fn watch(signals: &[i32]) -> io::Result<UnixStream> {
     Ok(read)
 }
 
-/// How many bytes lie there; `failed` if that could not be told.
+/// How many bytes lie there; `failed` if that could not be told. A short read has emptied it: what comes after is an edge of
+/// its own.
 fn count(from: &mut UnixStream, failed: &mut bool) -> usize {
     let mut buffer = [0; 256];
     let mut total = 0;
     loop {
         match from.read(&mut buffer) {
-            Ok(0) => return total,
+            Ok(bytes) if bytes < buffer.len() => return total + bytes,
             Ok(bytes) => total += bytes,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {

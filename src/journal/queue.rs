@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::book::{Book, RingId};
@@ -154,6 +155,8 @@ impl Queue {
 
     /// The thread's life.
     fn write_out(&self, output: &File) {
+        // A signal that the kernel gives to this thread would wake it for nothing.
+        let _ = SigSet::all().thread_block();
         let (mut bytes, mut told) = (Vec::new(), false);
         while self.take(&mut bytes) {
             match write_all(output, &bytes) {

@@ -44,7 +44,9 @@ fn t78_from_scratch_in_every_environment_it_starts_serves_and_stops() {
                 let body = container.get("/boston").expect(200);
                 assert!(body.text().contains("boston"), "{options:?}");
                 let status = container.exec(&["tenantd", "status"]).expect(0).stdout;
-                let notes: Vec<_> = status.lines().filter(|line| line.contains("Lowered:")).collect();
+                // Which cgroups a container has depends on the host of the engine.
+                let notes = status.lines().filter(|line| line.contains("Lowered:"));
+                let notes: Vec<_> = notes.filter(|line| !line.contains("process tracking: ")).collect();
                 assert!(
                     if lowered.is_empty() { notes.is_empty() } else { notes[0].contains(lowered) },
                     "{options:?}: {status}"
@@ -64,13 +66,12 @@ fn t07_a_process_of_docker_exec_is_nobodys_until_its_parent_dies() {
     let container = Engine::shared().run(&[], &[]);
     container.get("/boston").expect(200);
     let before = container.exec(&["tenantd", "status", "web@boston", "--json"]).expect(0).json();
-    // A second tenantd in the same container: a parent with a child, both strangers.
-    container.exec_detached(&["tenantd", "--config", "/etc/other"]);
+    // A second tenantd in the same container, and its parent: both strangers.
+    container.exec_detached(&["tenantd", "--", "tenantd", "--config", "/etc/other"]);
     eventually("the stranger listens", || container.exec(&["tenantd", "--config", "/etc/other", "list"]).code == 0);
-    container.exec(&["tenantd", "--config", "/etc/other", "start", "web@boston"]).expect(0);
     let other = container.exec(&["tenantd", "--config", "/etc/other", "status", "--json"]).expect(0).json();
     let first = container.pid();
-    let orphan = stranger_child(first, other["pid"].as_u64());
+    let orphan = stranger(first, other["pid"].as_u64());
 
     // Nothing of it is ours: a stop of our tenant leaves it alone.
     container.exec(&["tenantd", "restart", "web@boston"]).expect(0);
@@ -85,14 +86,13 @@ fn t07_a_process_of_docker_exec_is_nobodys_until_its_parent_dies() {
     assert_eq!(container.stop(), 0);
 }
 
-/// Our pid of the one child of the process that the container of `first` knows as `inner`.
-fn stranger_child(first: u32, inner: Option<u64>) -> u32 {
+/// Our pid of the process that the container of `first` knows as `inner`.
+fn stranger(first: u32, inner: Option<u64>) -> u32 {
     let namespace = |pid: u32| procfs::namespace(pid, "pid");
     let all = std::fs::read_dir("/proc").expect("/proc").flatten();
     let all = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let mut inside = all.filter(|pid| namespace(*pid).is_some() && namespace(*pid) == namespace(first));
-    let stranger = inside.find(|pid| procfs::inner(*pid).map(u64::from) == inner).expect("the stranger");
-    *procfs::children(stranger).first().expect("its child")
+    inside.find(|pid| procfs::inner(*pid).map(u64::from) == inner).expect("the stranger")
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn t40_no_descriptor_is_to_be_had() {
 
 #[test]
 fn t41_calls_that_make_and_end_processes_fail() {
-    survives(&[("clone", &["EAGAIN", "ENOMEM"]), ("kill", &["EPERM"]), ("fcntl", &["EPERM"])]);
+    survives(&[("clone", &["EAGAIN", "ENOMEM"]), ("pidfd_send_signal", &["EPERM", "ENOSYS"]), ("fcntl", &["EPERM"])]);
 }
 
 #[test]
@@ -246,8 +246,12 @@ fn t41_a_service_that_cannot_be_made_waits_and_comes() {
 #[test]
 fn a_stop_ends_whatever_fails() {
     let stop = "exec_stop = [[\"true\"]]\nexec_stop_post = [[\"true\"]]\n";
-    for calls in ["kill:error=EPERM", "clone:error=EAGAIN", "?unlink,?unlinkat:error=EROFS", "?epoll_wait:error=ENOSYS"]
-    {
+    for calls in [
+        "pidfd_send_signal:error=EPERM",
+        "clone:error=EAGAIN",
+        "?unlink,?unlinkat:error=EROFS",
+        "?epoll_wait:error=ENOSYS",
+    ] {
         let unit = format!("[unit]\nwanted_by = [\"boot\"]\n{SLEEP}{stop}");
         let mut init = Init::new().config("[shutdown]\nbudget = \"1s\"").unit("sleep.toml", &unit).start();
         init.wait_active("sleep", "active");

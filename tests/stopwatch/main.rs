@@ -1,12 +1,24 @@
-//! Measures what a shell cannot: the time to a first byte, and from exec to listening. Prints microseconds. For `scripts/bench`.
+//! Measures what a shell cannot, for `scripts/bench`. Times of the front door are printed in microseconds.
 //!
 //! ```text
 //! stopwatch first-byte ADDRESS TARGET        one GET on a new connection
 //! stopwatch by-hand PROGRAM [ARG …]          a request queued on a unix socket, then the program started with LISTEN_FDS
 //! stopwatch listening ADDRESS PROGRAM [ARG …]   the program started, until it takes a connection; then killed
+//!
+//! stopwatch reap DIRECTORY SOCKET|- -- INIT       beneath which `flood COUNT DIRECTORY` runs
+//! stopwatch units COUNT DIRECTORY -- INIT [-- STOP]   beneath which `unit DIRECTORY` runs COUNT times
+//! stopwatch cycles COUNT SOCKET UNIT -- INIT      starts and stops over the control socket
+//! stopwatch turns COUNT SECONDS -- INIT -- UP -- DOWN   starts and stops by commands
 //! ```
+//!
+//! `INIT` is a command that runs as PID 1 of a namespace of its own.
 
 #![allow(missing_docs)]
+
+mod control;
+mod flood;
+mod namespace;
+mod supervise;
 
 use std::error::Error;
 use std::ffi::CString;
@@ -14,6 +26,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -28,14 +41,33 @@ const DEADLINE: Duration = Duration::from_secs(20);
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let parts: Vec<&[&str]> = words.split(|word| *word == "--").collect();
     let took = match words.as_slice() {
         ["first-byte", address, target] => first_byte(address.parse()?, target)?,
         ["by-hand", command @ ..] if !command.is_empty() => by_hand(command)?,
         ["listening", address, command @ ..] if !command.is_empty() => listening(address.parse()?, command)?,
-        _ => return Err("usage: stopwatch first-byte|by-hand|listening …".into()),
+        _ => return of_an_init(&parts),
     };
     println!("{}", took.as_micros());
     Ok(())
+}
+
+/// What concerns an init, and the programs that run beneath it.
+fn of_an_init(parts: &[&[&str]]) -> Result<()> {
+    match parts {
+        [["flood", count, directory]] => flood::flood(count.parse()?, Path::new(directory)),
+        [["unit", directory]] => supervise::unit(Path::new(directory)),
+        [["reap", directory, "-"], init] => flood::reap(Path::new(directory), None, init),
+        [["reap", directory, socket], init] => flood::reap(Path::new(directory), Some(Path::new(socket)), init),
+        [["units", count, directory], init, stop @ ..] if stop.len() < 2 => {
+            supervise::units(count.parse()?, Path::new(directory), init, stop.first().copied().unwrap_or_default())
+        }
+        [["cycles", count, socket, unit], init] => supervise::cycles(count.parse()?, Path::new(socket), unit, init),
+        [["turns", count, seconds], init, up @ [_, ..], down @ [_, ..]] => {
+            supervise::turns(count.parse()?, Duration::from_secs(seconds.parse()?), init, up, down)
+        }
+        _ => Err("usage: see the head of tests/stopwatch/main.rs".into()),
+    }
 }
 
 fn first_byte(address: SocketAddr, target: &str) -> Result<Duration> {

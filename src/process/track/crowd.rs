@@ -43,8 +43,11 @@ impl Crowd {
     /// Whether others than the leaders are alive.
     pub fn has_rest(&self, orphans: &mut dyn FnMut() -> Vec<u32>) -> bool {
         match &self.cgroup {
-            // Most often it is empty, and this is one small file. The list leaves zombies out.
-            Some(cgroup) => cgroup.populated() && cgroup.members().iter().any(|&pid| !self.leads(pid)),
+            // Most often it is empty, or all are the rest, and this is one small file. The list leaves zombies out.
+            Some(cgroup) => {
+                let others = || cgroup.members().iter().any(|&pid| !self.leads(pid));
+                cgroup.populated() && (self.leaders.is_empty() || others())
+            }
             None => self.members(orphans).into_iter().any(|pid| !self.leads(pid) && proc::alive(pid)),
         }
     }

@@ -22,7 +22,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::process::{Resource, getrlimit};
+use nix::sys::resource::{Resource, getrlimit};
 use slotmap::SecondaryMap;
 
 use super::notify::ancestor_session;
@@ -91,7 +91,7 @@ impl Tracker {
             true => format!("process tracking: session and ancestry, no limits for a unit as a whole ({why})"),
             false => "process tracking: process groups, which a daemon leaves (no /proc; mount it)".to_owned(),
         });
-        let marks = Marks::new(getrlimit(Resource::Locks).maximum.unwrap_or(u64::MAX));
+        let marks = Marks::new(getrlimit(Resource::RLIMIT_LOCKS).map_or(u64::MAX, |(_, hard)| hard));
         let tracker = Self {
             hierarchy,
             proc,
