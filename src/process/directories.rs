@@ -152,7 +152,7 @@ fn enter(parent: BorrowedFd<'_>, name: &Path) -> Result<OwnedFd, Errno> {
     openat(parent, name, flags, Mode::empty())
 }
 
-/// Removes a directory of `owner`'s, with all that is in it. At most [`MOST`] entries: then `E2BIG`, and the rest stays.
+/// Removes a directory of `owner`'s, with all that is in it. At most 4096 entries: then `E2BIG`, and the rest stays.
 pub fn remove(base: &Path, name: &Path, owner: Option<&Ids>) -> io::Result<()> {
     let removed = remove_from(base, name, owner.map_or(geteuid().as_raw(), |ids| ids.uid));
     match removed {

@@ -71,7 +71,7 @@ fn simulate(seed: u64) {
             let Ok(next) = acts.new_tree(&mut runner) else { unreachable!("nor are acts") };
             match next.current() {
                 // A world lives for some hundred events; then all ends.
-                Act::Signal if left % 50 != 0 => {}
+                Act::Signal if !left.is_multiple_of(50) => {}
                 act => world.act(act),
             }
         }
