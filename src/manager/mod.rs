@@ -13,7 +13,9 @@ mod graph;
 mod hook;
 mod job;
 mod lines;
+mod look;
 mod merge;
+mod notice;
 mod order;
 mod outcome;
 mod pool;
@@ -44,7 +46,7 @@ use std::time::Instant;
 use slotmap::SlotMap;
 
 use crate::config;
-use crate::unit::{Name, NotifyAccess, Priority, Unit, UnitId};
+use crate::unit::{Name, Priority, Unit, UnitId};
 use door::Doorman;
 use graph::Graph;
 use job::Job;
@@ -145,42 +147,6 @@ impl Manager {
         }
     }
 
-    /// Every unit, in the order given.
-    pub fn ids(&self) -> impl Iterator<Item = UnitId> {
-        self.units.keys()
-    }
-
-    /// The unit of this key.
-    pub fn unit(&self, id: UnitId) -> Option<&Unit> {
-        self.units.get(id).map(|entry| &entry.unit)
-    }
-
-    /// The unit of this name.
-    pub fn find(&self, name: &str) -> Option<UnitId> {
-        Name::new(name).ok().and_then(|name| self.names.get(&name).copied())
-    }
-
-    /// The unit whose process (main or pre-command) this is.
-    pub fn owner(&self, pid: u32) -> Option<UnitId> {
-        self.owners.get(&pid).copied()
-    }
-
-    /// The main process and the command at hand of a unit.
-    pub fn pids(&self, id: UnitId) -> impl Iterator<Item = u32> {
-        self.units.get(id).map(|entry| entry.service.state.procs()).unwrap_or_default().pids()
-    }
-
-    /// The main process of a unit.
-    pub fn main(&self, id: UnitId) -> Option<u32> {
-        self.units.get(id).and_then(|entry| entry.service.state.procs().main.pid())
-    }
-
-    /// Whose words on the notify socket count in this run of the unit.
-    pub fn access(&self, id: UnitId) -> NotifyAccess {
-        let of = |entry: &Entry| entry.service.access.unwrap_or(entry.unit.service.notify_access);
-        self.units.get(id).map_or(NotifyAccess::None, of)
-    }
-
     /// The next effect, in order. It is performed before the next is taken; what it causes may be dispatched at once.
     pub fn action(&mut self) -> Option<Action> {
         loop {
@@ -251,66 +217,9 @@ impl Manager {
         self.settle();
     }
 
-    /// What `tenantd status` shows of a unit.
-    pub fn status(&self, id: UnitId) -> Option<Status> {
-        let entry = self.units.get(id)?;
-        let (active, sub) = entry.service.state.words();
-        Some(Status {
-            name: entry.unit.name.clone(),
-            description: entry.unit.description.clone(),
-            priority: entry.unit.priority,
-            active,
-            sub,
-            outcome: entry.service.outcome,
-            pid: entry.service.state.pid(),
-            main: entry.service.state.procs().main.pid(),
-            last_exit: entry.service.last_exit,
-            text: entry.text.clone(),
-            starts: entry.service.starts,
-            failures: entry.service.failures(self.now),
-            restarts: entry.service.restarts,
-            limited: entry.service.limit.hit(),
-            retry: entry.service.state.hold().map(|hold| hold.until),
-            since: entry.since,
-            boot: entry.service.boot,
-        })
-    }
-
     fn idled(&mut self, id: UnitId) {
         if self.units.get(id).is_some_and(|entry| entry.service.state.up()) {
             self.step(id, Input::Halt(Why::Idle));
-        }
-    }
-
-    fn notified(&mut self, id: UnitId, notice: Notice) {
-        match notice {
-            Notice::Ready => self.step(id, Input::Ready),
-            Notice::Reloading(said) => self.step(id, Input::Reloading(said)),
-            Notice::Stopping => self.step(id, Input::Stopping),
-            Notice::Status(text) => self.say_status(id, text),
-            Notice::MainPid(pid) if self.owner(pid).is_none() => self.step(id, Input::MainPid(pid)),
-            // A command of the unit, or another unit's process.
-            Notice::MainPid(_) => {}
-            Notice::Extend(time) => self.step(id, Input::Extend(time)),
-            Notice::Watchdog => self.step(id, Input::Watchdog),
-            Notice::Trigger => self.step(id, Input::Trigger),
-            Notice::Access(access) => {
-                if let Some(entry) = self.units.get_mut(id) {
-                    entry.service.access = Some(access);
-                }
-            }
-            Notice::WatchdogInterval(interval) => {
-                if let Some(entry) = self.units.get_mut(id) {
-                    entry.service.watchdog = Some(interval);
-                }
-                self.step(id, Input::Watchdog);
-            }
-        }
-    }
-
-    fn say_status(&mut self, id: UnitId, text: String) {
-        if let Some(entry) = self.units.get_mut(id).filter(|entry| entry.service.state.pid().is_some()) {
-            entry.text = text;
         }
     }
 

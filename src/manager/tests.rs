@@ -8,6 +8,7 @@ mod jobs;
 mod lifecycle;
 mod pool;
 mod property;
+mod random;
 mod reload;
 mod services;
 mod shutdown;

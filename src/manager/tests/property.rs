@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::chaos::{Act, World, act, units};
+use super::chaos::World;
+use super::random::{Act, act, units};
 use crate::manager::Event;
 
 proptest! {
