@@ -1,15 +1,20 @@
 //! The one root: owns every part, carries facts in and effects out. It decides nothing about a unit.
 
+mod again;
 mod answers;
 mod effects;
 mod fatal;
 mod hear;
 mod logs;
 mod open;
+mod reload;
 mod settings;
+mod show;
 
+use again::Again;
 pub use fatal::Fatal;
 use logs::Readers;
+use reload::Reloader;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -56,6 +61,10 @@ pub struct Init {
     unheard: SecondaryMap<UnitId, u64>,
     /// Pipes that had more than a turn's worth.
     unread: Vec<Source>,
+    /// What failed and is tried again.
+    again: Again,
+    /// The poller failed, and it was said.
+    blind: bool,
     /// What is ready and has not had its turn. It survives a panic, since an edge is said only once.
     ready: VecDeque<(Source, Readiness)>,
     listen: Vec<String>,
@@ -64,6 +73,7 @@ pub struct Init {
     stopping: bool,
     exit: Option<u8>,
     readers: Readers,
+    reloader: Reloader,
 }
 
 impl Init {
@@ -112,14 +122,16 @@ impl Init {
     /// One turn: wait, read the clock once, notify before the dead before the rest, then deadlines.
     fn turn(&mut self) {
         let timeout = self.timeout();
-        if let Err(error) = self.poller.wait(timeout) {
-            // There is no such error that waiting could mend; spinning would be worse than slow.
-            self.journal.say(None, format_args!("epoll failed: {error}"));
-        }
+        let waited = self.poller.wait(timeout);
         self.now = Instant::now();
+        self.note_wait(waited);
         self.proxy.turn(self.now, SystemTime::now());
         self.ready.extend(self.poller.ready());
         self.ready.extend(self.unread.drain(..).map(|source| (source, Readiness::default())));
+        for source in self.again.take(self.now) {
+            self.watch(source);
+            self.ready.push_back((source, Readiness::default()));
+        }
         // A READY=1 of a process that exits at once still counts (facts arrive together, order is ours).
         if self.is_ready(Source::Notify) {
             self.hear();
@@ -141,6 +153,17 @@ impl Init {
         self.feed();
     }
 
+    /// Without the poller there are still signals: children are reaped, and a stop is a stop. Said once.
+    fn note_wait(&mut self, waited: std::io::Result<()>) {
+        if let Err(error) = &waited {
+            if !self.blind {
+                self.journal.say(None, format_args!("epoll failed: {error}; only signals and deadlines are seen"));
+            }
+            self.unread.push(Source::Signals);
+        }
+        self.blind = waited.is_err();
+    }
+
     fn is_ready(&self, wanted: Source) -> bool {
         self.ready.iter().any(|(source, _)| *source == wanted)
     }
@@ -150,8 +173,9 @@ impl Init {
         if !self.unread.is_empty() || self.proxy.has_pending() || self.readers.are_behind() || self.tracker.has_more() {
             return Some(Duration::ZERO);
         }
-        let deadlines = [self.manager.deadline(), self.proxy.deadline(), self.journal.deadline()];
-        let deadline = deadlines.into_iter().flatten().min()?;
+        let own = [self.manager.deadline(), self.again.deadline()];
+        let deadlines = own.into_iter().chain([self.proxy.deadline(), self.journal.deadline()]);
+        let deadline = deadlines.flatten().min()?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
 
@@ -159,18 +183,24 @@ impl Init {
         match source {
             // Done, in their order.
             Source::Signals | Source::Notify => {}
-            Source::Control => self.control.accept(),
+            Source::Control => {
+                if let Err(error) = self.control.accept() {
+                    log::warn!("control socket: cannot accept: {error}; trying again");
+                    self.again.add(self.now, source);
+                }
+            }
             Source::Operator(key) => {
                 if let Some((operator, request)) = self.control.ready(key, readiness) {
                     self.asked(operator, request);
                 }
             }
-            Source::Stream(key) => {
-                if self.journal.ready(key.into()) == Progress::More {
-                    self.unread.push(source);
-                }
-            }
+            Source::Stream(key) => match self.journal.ready(key.into()) {
+                Progress::More => self.unread.push(source),
+                Progress::Failed => self.again.add(self.now, source),
+                Progress::Drained | Progress::Closed => {}
+            },
             Source::Executed(key) => self.was_executed(key.into()),
+            Source::Worker => self.has_read(),
             Source::Door(_) | Source::Client(_) | Source::Upstream(_) | Source::Listener(_) => {
                 self.proxy.ready(source, readiness);
             }
@@ -179,15 +209,19 @@ impl Init {
 
     fn signalled(&mut self) {
         let set = self.signals.drain();
-        if set.hangup {
-            self.journal.say(None, format_args!("SIGHUP is ignored: reload is a command"));
+        if set.failed {
+            self.again.add(self.now, Source::Signals);
         }
         self.reap();
         for _ in 0..set.stop {
             if !std::mem::replace(&mut self.stopping, true) {
                 self.proxy.drain();
+                self.give_up_reload();
             }
             self.dispatch(Event::Signalled);
+        }
+        if set.hangup && !self.stopping {
+            self.reload(None);
         }
     }
 

@@ -8,6 +8,9 @@ use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use slotmap::{Key, KeyData};
 
+/// After a failure of epoll, until a signal comes.
+const PAUSE: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
 /// Whose descriptor is ready. A key is generational, so that a late event finds nothing instead of a stranger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -31,6 +34,8 @@ pub enum Source {
     Stream(KeyData),
     /// The pipe that tells whether execve succeeded.
     Executed(KeyData),
+    /// A worker thread has an answer.
+    Worker,
 }
 
 /// What is ready. Edge-triggered: it is said once, and has to be remembered until the call that would block.
@@ -53,6 +58,10 @@ pub struct Poller {
     events: mio::Events,
 }
 
+/// Ends a wait from another thread, which is then ready as [`Source::Worker`].
+#[derive(Debug)]
+pub struct Waker(mio::Waker);
+
 /// A handle that adds and removes descriptors.
 #[derive(Debug)]
 pub struct Registry(mio::Registry);
@@ -68,18 +77,28 @@ impl Poller {
         Ok(Registry(self.poll.registry().try_clone()?))
     }
 
-    /// Waits until something is ready or the time is over. An interrupted wait is a turn without events.
+    /// What worker threads wake the loop with. One is enough: a second would not be heard.
+    pub fn waker(&self) -> io::Result<Waker> {
+        Ok(Waker(mio::Waker::new(self.poll.registry(), encode(Source::Worker))?))
+    }
+
+    /// Waits until something is ready or the time is over. After an error there was a pause, so that a
+    /// loop which goes on does not spin.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let mut result = self.poll.poll(&mut self.events, timeout);
-        if is_interrupted(&result) {
-            // A signal of ours has left its byte: a turn without it would be for nothing.
-            result = self.poll.poll(&mut self.events, Some(Duration::ZERO));
+        let interrupted = |error: &io::Error| error.kind() == io::ErrorKind::Interrupted;
+        let waited = match self.poll.poll(&mut self.events, timeout) {
+            // We may have been stopped for long: what came meanwhile counts before what is overdue.
+            Err(error) if interrupted(&error) => self.poll.poll(&mut self.events, Some(Duration::ZERO)),
+            waited => waited,
+        };
+        match waited {
+            Err(error) if interrupted(&error) => Ok(()),
+            Err(error) => {
+                let _ = rustix::event::poll(&mut [], Some(&PAUSE));
+                Err(error)
+            }
+            Ok(()) => Ok(()),
         }
-        if is_interrupted(&result) {
-            self.events.clear();
-            return Ok(());
-        }
-        result
     }
 
     /// What the last wait found.
@@ -93,6 +112,13 @@ impl Poller {
             };
             Some((decode(event.token())?, readiness))
         })
+    }
+}
+
+impl Waker {
+    /// Wakes the loop.
+    pub fn wake(&self) -> io::Result<()> {
+        self.0.wake()
     }
 }
 
@@ -113,10 +139,6 @@ impl Registry {
     }
 }
 
-fn is_interrupted(result: &io::Result<()>) -> bool {
-    result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
-}
-
 /// A token is 32 bits of version, 4 bits of kind and 28 bits of index: far more slots than there can be descriptors.
 fn encode(source: Source) -> Token {
     let (kind, key) = match source {
@@ -130,6 +152,7 @@ fn encode(source: Source) -> Token {
         Source::Listener(key) => (7, key),
         Source::Stream(key) => (8, key),
         Source::Executed(key) => (9, key),
+        Source::Worker => (10, KeyData::default()),
     };
     let key = key.as_ffi();
     let index = key & 0x0fff_ffff;
@@ -150,6 +173,7 @@ fn decode(token: Token) -> Option<Source> {
         7 => Source::Listener(key),
         8 => Source::Stream(key),
         9 => Source::Executed(key),
+        10 => Source::Worker,
         _ => return None,
     })
 }
@@ -184,7 +208,7 @@ mod tests {
         for source in sources {
             assert_eq!(decode(encode(source)), Some(source));
         }
-        for source in [Source::Signals, Source::Notify, Source::Control] {
+        for source in [Source::Signals, Source::Notify, Source::Control, Source::Worker] {
             assert_eq!(decode(encode(source)), Some(source));
         }
     }

@@ -24,6 +24,8 @@ pub struct Set {
     pub stop: usize,
     /// SIGHUP: reserved, for the log only.
     pub hangup: bool,
+    /// There may be more than this, and no edge follows: come back later.
+    pub failed: bool,
 }
 
 impl Signals {
@@ -40,7 +42,10 @@ impl Signals {
 
     /// Empties all of them.
     pub fn drain(&mut self) -> Set {
-        Set { child: count(&mut self.child) > 0, stop: count(&mut self.stop), hangup: count(&mut self.hangup) > 0 }
+        let mut failed = false;
+        let mut count = |from| count(from, &mut failed);
+        let (child, stop, hangup) = (count(&mut self.child), count(&mut self.stop), count(&mut self.hangup));
+        Set { child: child > 0, stop, hangup: hangup > 0, failed }
     }
 }
 
@@ -54,16 +59,20 @@ fn watch(signals: &[i32]) -> io::Result<UnixStream> {
     Ok(read)
 }
 
-/// Takes all bytes. A short read has emptied it: what comes after is an edge of its own.
-fn count(from: &mut UnixStream) -> usize {
+/// How many bytes lie there; `failed` if that could not be told.
+fn count(from: &mut UnixStream, failed: &mut bool) -> usize {
     let mut buffer = [0; 256];
     let mut total = 0;
     loop {
         match from.read(&mut buffer) {
+            // A short read has emptied it: what comes after is an edge of its own.
             Ok(bytes) if bytes < buffer.len() => return total + bytes,
             Ok(bytes) => total += bytes,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return total,
+            Err(error) => {
+                *failed |= error.kind() != io::ErrorKind::WouldBlock;
+                return total;
+            }
         }
     }
 }

@@ -1,14 +1,19 @@
 //! PID-1 chores before the first and after the last unit. Never fatal: what cannot be done is a note.
 #![allow(unsafe_code)]
 
+mod probe;
+
+pub use probe::{knows_close_range, landlock_abi};
+
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit, umask};
+use rustix::process::{getpid, set_child_subreaper, umask};
 
 /// Most descriptors that we ask for: beyond it some programs loop over all of them.
 const MOST_FILES: u64 = 1 << 20;
@@ -39,10 +44,10 @@ pub fn prepare() -> Inherited {
         note(set_child_subreaper(Some(getpid())).map_err(io::Error::from), "orphans are not reaped: run as PID 1");
     }
     note(hide_inherited(), "services may see our parent's descriptors: use Linux 5.11 or newer, and a current Docker");
-    let found = getrlimit(Resource::Nofile);
-    note(raise(found).map_err(io::Error::from), "the limit of open files is not raised: set it with ulimit -n");
-    let raw = |limit: Option<u64>| limit.unwrap_or(libc::RLIM_INFINITY);
-    let rlimit_nofile = libc::rlimit { rlim_cur: raw(found.current), rlim_max: raw(found.maximum) };
+    // Where it cannot even be asked for, it is what Linux gives.
+    let found = open_files().unwrap_or((1024, 4096));
+    note(raise(found), "the limit of open files is not raised: set it with ulimit -n");
+    let rlimit_nofile = libc::rlimit { rlim_cur: found.0, rlim_max: found.1 };
     Inherited { rlimit_nofile, notes }
 }
 
@@ -64,12 +69,18 @@ fn ignore() {
 }
 
 /// Soft limit up to the hard one.
-fn raise(found: Rlimit) -> rustix::io::Result<()> {
-    let wanted = found.maximum.unwrap_or(MOST_FILES).min(MOST_FILES);
-    if found.current.is_none_or(|current| current >= wanted) {
+fn raise((soft, hard): (u64, u64)) -> io::Result<()> {
+    let wanted = hard.min(MOST_FILES);
+    if soft >= wanted {
         return Ok(());
     }
-    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: found.maximum })
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, wanted, hard)?)
+}
+
+/// The soft and the hard limit of descriptors that we may open; RLIM_INFINITY is the largest number.
+pub fn open_files() -> Option<(u64, u64)> {
+    // Not rustix: it panics where a filter refuses the question.
+    getrlimit(Resource::RLIMIT_NOFILE).ok()
 }
 
 /// Close-on-exec on what our own parent left open.

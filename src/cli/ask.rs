@@ -1,96 +1,25 @@
-//! The verbs that ask the running daemon: list, status, is-active, start, stop, restart.
+//! The way to the running daemon, for every verb that asks it: its socket, the question, the answers that nobody hopes for.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{CONFIG, own, print, table};
+use super::{CONFIG, NOPERM, own, print};
 use crate::config;
-use crate::control::{self, Answer, Request, UnitStatus};
+use crate::control::{self, Answer, NoAnswer, Request, UnitStatus};
+use crate::unit::Pattern;
 
 /// systemctl(1): the unit is not active.
 pub(super) const NOT_ACTIVE: u8 = 3;
 /// systemctl(1): there is no such unit.
 pub(super) const NO_SUCH_UNIT: u8 = 4;
 
-/// All units.
-pub(super) fn list(directory: &Path, json: bool) -> ExitCode {
-    match ask(directory, &Request::List) {
-        Ok(Answer::Units { units }) if json => print_json(&units),
-        Ok(Answer::Units { units }) => {
-            print(&table::list(&units));
-            ExitCode::SUCCESS
-        }
-        other => unexpected(other),
-    }
-}
-
-/// The daemon.
-pub(super) fn system(directory: &Path, json: bool) -> ExitCode {
-    match ask(directory, &Request::System) {
-        Ok(Answer::System { system }) if json => print_json(&system),
-        Ok(Answer::System { system }) => {
-            print(&table::system(&system));
-            ExitCode::SUCCESS
-        }
-        other => unexpected(other),
-    }
-}
-
-/// One unit.
-pub(super) fn status(directory: &Path, unit: &str, json: bool) -> ExitCode {
-    one(directory, unit, |status| match json {
-        true => drop(print_json(status)),
-        false => print(&table::unit(status)),
-    })
-}
-
-/// The state of a unit in one word.
-pub(super) fn is_active(directory: &Path, unit: &str) -> ExitCode {
-    one(directory, unit, |status| print(&format!("{}\n", status.active)))
-}
-
-fn one(directory: &Path, unit: &str, print: impl FnOnce(&UnitStatus)) -> ExitCode {
-    match ask(directory, &Request::Status { unit: unit.to_owned() }) {
-        Ok(Answer::Unit { unit }) => {
-            print(&unit);
-            ExitCode::from(if unit.active == "active" { 0 } else { NOT_ACTIVE })
-        }
-        other => unexpected(other),
-    }
-}
-
-/// Starts, stops or restarts units, one after the other. The last failure gives the code.
-pub(super) fn job(directory: &Path, verb: &str, units: &[&str], json: bool) -> ExitCode {
-    units.iter().fold(ExitCode::SUCCESS, |code, unit| one_job(directory, verb, unit, json).unwrap_or(code))
-}
-
-/// `None` when done.
-fn one_job(directory: &Path, verb: &str, unit: &str, json: bool) -> Option<ExitCode> {
-    let unit = unit.to_owned();
-    let request = match verb {
-        "start" => Request::Start { unit: unit.clone() },
-        "stop" => Request::Stop { unit: unit.clone() },
-        _ => Request::Restart { unit: unit.clone() },
-    };
-    match ask(directory, &request) {
-        Ok(Answer::Job { result, detail }) => {
-            if json {
-                print_json(&Answer::Job { result: result.clone(), detail });
-            } else if result != "done" {
-                eprintln!("tenantd: {verb} {unit}: {result}: {detail}; see tenantd status {unit}");
-            }
-            (result != "done").then_some(ExitCode::FAILURE)
-        }
-        other => Some(unexpected(other)),
-    }
-}
-
 /// Every answer that is not the one hoped for.
 pub(super) fn unexpected(answer: Result<Answer, ExitCode>) -> ExitCode {
     match answer {
-        Ok(Answer::NoSuchUnit { unit }) => {
-            eprintln!("tenantd: no unit {unit}; see tenantd list");
-            ExitCode::from(NO_SUCH_UNIT)
+        Ok(Answer::NoSuchUnit { unit }) => no_such_unit(&unit),
+        Ok(Answer::Denied { reason }) => {
+            eprintln!("tenantd: permission denied: {reason}");
+            ExitCode::from(NOPERM)
         }
         Ok(Answer::Refused { reason }) => {
             eprintln!("tenantd: the daemon refused: {reason}");
@@ -104,12 +33,51 @@ pub(super) fn unexpected(answer: Result<Answer, ExitCode>) -> ExitCode {
     }
 }
 
-fn ask(directory: &Path, request: &Request) -> Result<Answer, ExitCode> {
-    let socket = socket(directory)?;
-    control::ask(&socket, request).map_err(|error| {
-        eprintln!("tenantd: {error}");
-        ExitCode::FAILURE
-    })
+/// Says that there is no such unit.
+pub(super) fn no_such_unit(unit: &str) -> ExitCode {
+    eprintln!("tenantd: no unit {unit}; see tenantd list");
+    ExitCode::from(NO_SUCH_UNIT)
+}
+
+/// Asks, and waits for the answer.
+pub(super) fn ask(directory: &Path, request: &Request) -> Result<Answer, ExitCode> {
+    control::ask(&socket(directory)?, request).map_err(|error| no_answer(&error))
+}
+
+/// Says why there is none.
+pub(super) fn no_answer(error: &NoAnswer) -> ExitCode {
+    eprintln!("tenantd: {error}");
+    if error.is_denied() { ExitCode::from(NOPERM) } else { ExitCode::FAILURE }
+}
+
+/// All units.
+pub(super) fn units(directory: &Path) -> Result<Vec<UnitStatus>, ExitCode> {
+    match ask(directory, &Request::List) {
+        Ok(Answer::Units { units }) => Ok(units),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// Names as they are, and for a pattern (`web@*`) the units that it means. One that means none is an error.
+pub(super) fn names(directory: &Path, words: &[&str]) -> Result<Vec<String>, ExitCode> {
+    let wild = |word: &&str| word.contains(['*', '?']);
+    if !words.iter().any(wild) {
+        return Ok(words.iter().map(|&word| word.to_owned()).collect());
+    }
+    let all = units(directory)?;
+    let mut names: Vec<String> = Vec::new();
+    for word in words {
+        let pattern = Pattern::new(word);
+        let meant = all.iter().filter(|unit| wild(word) && pattern.matches(&unit.name)).map(|unit| unit.name.clone());
+        let mut meant: Vec<String> = meant.collect();
+        if wild(word) && meant.is_empty() {
+            return Err(no_such_unit(word));
+        }
+        meant.extend((!wild(word)).then(|| (*word).to_owned()));
+        meant.retain(|name| !names.contains(name));
+        names.extend(meant);
+    }
+    Ok(names)
 }
 
 /// The control socket of the daemon that runs with this configuration. Only tenantd.toml is read: an operator can ask

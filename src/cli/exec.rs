@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::help::VERBS;
@@ -29,6 +29,35 @@ pub(super) fn run(command: &[OsString]) -> ExitCode {
             end(code, &format!("cannot run {program}: {why}"))
         }
     }
+}
+
+/// Whether the program is there and may be executed, looked for as execvp(3) would: else the end, with the codes of sh(1).
+pub(super) fn find(program: &str) -> Result<(), ExitCode> {
+    let path = std::env::var("PATH").unwrap_or_else(|_| crate::process::environment::PATH.to_owned());
+    let places: Vec<PathBuf> = match program.contains('/') {
+        true => vec![program.into()],
+        false => path.split(':').map(|directory| Path::new(directory).join(program)).collect(),
+    };
+    let mut found = Err(ErrorKind::NotFound.into());
+    for place in places {
+        match executable(&place) {
+            Ok(()) => return Ok(()),
+            // What is there and cannot be executed says more than what is not there.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => found = Err(error),
+            Err(_) => {}
+        }
+    }
+    found.map_err(|error: io::Error| {
+        let (code, why) = refusal(program, &error, Path::new(program).exists());
+        end(code, &format!("cannot run {program}: {why}"))
+    })
+}
+
+fn executable(file: &Path) -> io::Result<()> {
+    if file.is_dir() {
+        return Err(ErrorKind::PermissionDenied.into());
+    }
+    Ok(rustix::fs::access(file, rustix::fs::Access::EXEC_OK)?)
 }
 
 /// Whether stderr is there or not: the code is what counts.

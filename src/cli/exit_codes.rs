@@ -6,11 +6,11 @@ use serde_json::json;
 
 use super::ask::{NO_SUCH_UNIT, NOT_ACTIVE, print_json};
 use super::exec::{NOT_EXECUTABLE, NOT_FOUND};
-use super::{CONFIG, OSERR, USAGE};
+use super::{CONFIG, NOPERM, OSERR, USAGE};
 use crate::manager::exit_code_name;
 
 /// Who ends, with what, and what it says.
-const CONTRACT: [(&str, &str, &str); 12] = [
+const CONTRACT: [(&str, &str, &str); 13] = [
     ("tenantd run", "0", "a stop was requested, and done"),
     ("tenantd run", "N", "the essential unit exited with N"),
     ("tenantd run", "128+N", "signal N ended the essential unit"),
@@ -20,19 +20,21 @@ const CONTRACT: [(&str, &str, &str); 12] = [
     ("tenantd CMD", "@NOT_FOUND", "there is no such program"),
     ("verbs", "0 1", "done, or active; it failed"),
     ("verbs", "@NOT_ACTIVE @NO_SUCH_UNIT", "the unit is not active; there is no such unit, or nothing of that name"),
+    ("verbs", "@NOPERM", "only root and tenantd's own user may do that"),
     ("everywhere", "@USAGE", "the command line is wrong"),
     ("everywhere", "@OSERR", "the operating system refused something"),
     ("everywhere", "@CONFIG", "the configuration is wrong: at once, before anything is started"),
 ];
 
 /// The codes that stand behind the names above.
-const CODES: [(&str, u8); 7] = [
+const CODES: [(&str, u8); 8] = [
     ("@NOT_EXECUTABLE", NOT_EXECUTABLE),
     ("@NOT_FOUND", NOT_FOUND),
     ("@NOT_ACTIVE", NOT_ACTIVE),
     ("@NO_SUCH_UNIT", NO_SUCH_UNIT),
     ("@USAGE", USAGE),
     ("@OSERR", OSERR),
+    ("@NOPERM", NOPERM),
     ("@CONFIG", CONFIG),
 ];
 

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 /// Verb, its arguments, one line, and what more there is to say.
-pub(super) const VERBS: [(&str, &str, &str, &str); 11] = [
+pub(super) const VERBS: &[(&str, &str, &str, &str)] = &[
     (
         "run",
         "",
         "be the init (the default)",
-        "Runs as PID 1 of a container, or as an ordinary process. SIGTERM or SIGINT stops everything in order;\na second one stops at once. Exit code 0 after a stop that was asked for, 78 for a wrong configuration,\n71 where the system refuses something.",
+        "Runs as PID 1 of a container, or as an ordinary process. SIGTERM or SIGINT stops everything in order;\na second one stops at once. Exit code 0 after a stop that was asked for, 78 for a wrong configuration,\n71 where the system refuses something.\n\nA first word that is no verb is a command to run instead of the units. After -- every word is one:\ndocker run IMAGE -- cat FILE runs cat(1), docker run IMAGE cat web shows the files of the unit web.",
     ),
     (
         "check",
@@ -28,7 +28,18 @@ pub(super) const VERBS: [(&str, &str, &str, &str); 11] = [
         "JSON Schema of the configuration, for editors",
         "FILE is tenantd.toml or unit; without one, both. Exit code 0.",
     ),
-    ("list", "", "all units with their state", "Exit code 0."),
+    (
+        "doctor",
+        "",
+        "what tenantd may do here: have, lack, what that lowers, the flag that gives it",
+        "Looks at its own surroundings, so run it as tenantd runs (docker exec with the same user); needs no daemon, and asks one\nthat runs for what it found lowered. need is what the configuration cannot do without, lack is what lowers something.\nExit code 0, or 1 if something is needed.",
+    ),
+    (
+        "list",
+        "[UNIT…]",
+        "units with their state",
+        "web@* is all of a template; none is all units.\n\n      --state S,…    only those in one of these states: active, failed, running, auto-restart …\n      --failed       the same as --state failed\n      --tree         what each unit starts with itself: requires, binds_to, wants\n\nExit code 0, also if there is none; with --tree 4 if there is no such unit.",
+    ),
     (
         "status",
         "[UNIT]",
@@ -43,18 +54,59 @@ pub(super) const VERBS: [(&str, &str, &str, &str); 11] = [
     ),
     (
         "is-active",
-        "UNIT",
-        "the state of a unit in one word",
-        "Exit code 0 if it is active, 3 if it is not, 4 if there is no such unit.",
+        "UNIT…",
+        "the state of units, one word each",
+        "Exit code 0 if at least one is active, 3 if none is, 4 if there is no such unit.",
+    ),
+    (
+        "is-failed",
+        "UNIT…",
+        "the state of units, one word each",
+        "Exit code 0 if at least one has failed, 1 if none has, 4 if there is no such unit.",
+    ),
+    (
+        "show",
+        "[UNIT…]",
+        "every property of units, or of tenantd, as Name=value",
+        "Names are systemd's where it has one. Of environment only the names are shown.\n\n  -p, --property N,… only these, in this order\n      --value        without the names\n\nExit code 0, or 4 if there is no such unit.",
+    ),
+    (
+        "cat",
+        "UNIT…",
+        "the files of units, with their drop-ins",
+        "The file that loses comes first. Needs no daemon: reads what is on disk now. web@ is the template alone.\nExit code 0, or 4 if there is no such unit. The program cat: tenantd -- cat FILE",
     ),
     (
         "start",
         "UNIT…",
         "start units, and wait until they are active",
-        "Exit code 0, or 1 if one failed, 4 if there is no such unit.",
+        "Several units start side by side; web@* is all of a template.\n\n      --no-block     do not wait\n\nExit code 0, or 1 if one failed, 4 if there is no such unit, 77 if this user may not (only root and the user of tenantd\nmay change anything).",
     ),
-    ("stop", "UNIT…", "stop units; the next request starts a tenant again", "Exit code 0, or 1, 4 as for start."),
-    ("restart", "UNIT…", "stop and start units; their requests wait meanwhile", "Exit code 0, or 1, 4 as for start."),
+    ("stop", "UNIT…", "stop units; the next request starts a tenant again", "--no-block and exit codes as for start."),
+    (
+        "restart",
+        "UNIT…",
+        "stop and start units; their requests wait meanwhile",
+        "--no-block and exit codes as for start.",
+    ),
+    (
+        "kill",
+        "UNIT…",
+        "signal the processes of units",
+        "  -s, --signal S     SIGTERM (default), HUP, RTMIN+3, 9 …; SIGCONT follows all but SIGKILL\n      --kill-whom W  main, control (the command at hand) or all (default)\n\nExit code 0, or 1 if there is no such process, 4 if there is no such unit, 77 as for start.",
+    ),
+    (
+        "reset-failed",
+        "[UNIT…]",
+        "forget failures: failed is inactive again, counters are zero, no start limit holds",
+        "Without a unit, of all. Exit code 0, or 4 if there is no such unit, 77 as for start.",
+    ),
+    (
+        "reload",
+        "[UNIT…]",
+        "use the configuration as it is now",
+        "Reads the whole configuration, and uses it if all of it is right; else nothing changes. Prints what that means for each\nunit: applied live, at next start, needs restart (of high priority: tenantd restart UNIT), added, removed. SIGHUP does the\nsame, and tells the log. With UNIT: its process reads its own configuration again (exec_reload).\nExit code 0, or 78 for a wrong configuration, 1 if tenantd does not answer, a socket cannot be made, or a unit cannot\nreload.",
+    ),
 ];
 
 const HEAD: &str = "\
@@ -68,7 +120,7 @@ usage: tenantd [--config DIR] [--json] [VERB] [UNIT…]
 
 const OPTIONS: &str = "
   -c, --config DIR   configuration directory (else TENANTD_CONFIG, else /etc/tenantd)
-      --json         print JSON (check, explain, list, status, logs, start, stop, restart)
+      --json         print JSON
   -h, --help         this text; tenantd help VERB says more
   -V, --version      the version
 
@@ -92,8 +144,10 @@ pub(super) fn print(verb: Option<&str>) -> ExitCode {
 }
 
 fn print_all() {
-    let verbs = VERBS.map(|(verb, arguments, line, _)| format!("  {:<18} {line}\n", format!("{verb} {arguments}")));
-    super::print(&[HEAD, &verbs.concat(), OPTIONS].concat());
+    let verb = |(verb, arguments, line, _): &(&str, &str, &str, &str)| {
+        format!("  {:<20} {line}\n", format!("{verb} {arguments}"))
+    };
+    super::print(&[HEAD, &VERBS.iter().map(verb).collect::<String>(), OPTIONS].concat());
 }
 
 /// Prints the version.

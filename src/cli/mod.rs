@@ -1,16 +1,26 @@
 //! argv → verb → exit code; one file a verb. What an operator types is here, what the daemon does is not.
 
 mod ask;
+mod cat;
 pub mod check;
+mod doctor;
 mod exec;
 mod exit_codes;
 mod explain;
 mod help;
+mod job;
+mod kill;
+mod list;
 mod logs;
+mod options;
+mod reload;
 mod run;
 mod schema;
+mod show;
 mod since;
+mod state;
 mod table;
+mod tree;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,6 +32,8 @@ use run::Run;
 const USAGE: u8 = 64;
 /// sysexits(3): the operating system refused something.
 const OSERR: u8 = 71;
+/// sysexits(3): this user may not do that.
+const NOPERM: u8 = 77;
 /// sysexits(3): the configuration is wrong.
 const CONFIG: u8 = 78;
 
@@ -33,6 +45,7 @@ struct Arguments {
     help: bool,
     version: bool,
     logs: logs::Options,
+    options: options::Options,
     words: Vec<String>,
     /// All that follows `--`, or begins with a word that is no verb: a command, not to be looked into.
     command: Option<Vec<OsString>>,
@@ -46,6 +59,8 @@ pub fn main() -> ExitCode {
     };
     let directory = directory(&arguments, std::env::var_os("TENANTD_CONFIG"));
     let words: Vec<_> = arguments.words.iter().map(String::as_str).collect();
+    let (json, options) = (arguments.json, &arguments.options);
+    let foreign = options.foreign(words.first().copied().unwrap_or_default());
     match words.as_slice() {
         _ if arguments.version => help::version(),
         _ if arguments.help => help::print(words.first().copied()),
@@ -53,22 +68,29 @@ pub fn main() -> ExitCode {
         [] | ["run"] => run::run(&directory, &Run { main: arguments.command }),
         ["help", verb @ ..] => help::print(verb.first().copied()),
         ["version"] => help::version(),
+        _ if foreign.is_some() => usage(&foreign.unwrap_or_default()),
         ["logs", units @ ..] => logs::run(&directory, units, &arguments.logs, arguments.json),
-        _ if arguments.logs != logs::Options::default() => usage("--follow, --lines and --since are for logs"),
         ["check"] => check::run(&directory, arguments.json),
         ["explain"] => explain::run(None, arguments.json),
         ["explain", topic @ ..] => explain::run(Some(&topic.join(" ")), arguments.json),
         ["schema"] => schema::run(None),
         ["schema", file] => schema::run(Some(file)),
-        ["list"] => ask::list(&directory, arguments.json),
-        ["status"] => ask::system(&directory, arguments.json),
-        ["status", unit] => ask::status(&directory, unit, arguments.json),
-        ["is-active", unit] => ask::is_active(&directory, unit),
-        [verb @ ("start" | "stop" | "restart"), units @ ..] if !units.is_empty() => {
-            ask::job(&directory, verb, units, arguments.json)
-        }
-        [verb @ ("start" | "stop" | "restart" | "is-active")] => {
+        ["doctor"] => doctor::run(&directory, json),
+        ["list", units @ ..] => list::run(&directory, units, options, json),
+        ["status"] => state::system(&directory, json),
+        ["status", unit] => state::status(&directory, unit, json),
+        ["show", units @ ..] => show::run(&directory, units, options, json),
+        ["reset-failed", units @ ..] => kill::reset(&directory, units, json),
+        ["reload"] => reload::run(&directory, json),
+        [verb @ ("start" | "stop" | "restart" | "is-active" | "is-failed" | "cat" | "kill")] => {
             usage(&format!("{verb}: which unit? see tenantd list"))
+        }
+        ["is-active", units @ ..] => state::is(&directory, "active", units, json),
+        ["is-failed", units @ ..] => state::is(&directory, "failed", units, json),
+        ["cat", units @ ..] => cat::run(&directory, units, json),
+        ["kill", units @ ..] => kill::run(&directory, units, options, json),
+        [verb @ ("start" | "stop" | "restart" | "reload"), units @ ..] => {
+            job::run(&directory, verb, units, options.has(options::NO_BLOCK.0), json)
         }
         [verb, ..] if help::is_verb(verb) => usage(&format!("{verb}: too many words")),
         // Not reached: such a word begins a command.
@@ -89,11 +111,11 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
             Long("json") => found.json = true,
             Short('h') | Long("help") => found.help = true,
             Short('V') | Long("version") => found.version = true,
-            Short('f') | Long("follow") => found.logs.follow = true,
-            Short('n') | Long("lines") => found.logs.lines = Some(parser.value()?.string()?),
-            Long("since") => found.logs.since = Some(parser.value()?.string()?),
             Value(word) => found.words.push(word.string()?),
-            other => return Err(other.unexpected()),
+            other => match options::name(&other) {
+                Some(name) => found.options.take(name, &mut found.logs, &mut parser)?,
+                None => return Err(other.unexpected()),
+            },
         }
     }
 }

@@ -19,7 +19,9 @@ pub(super) fn list(units: &[UnitStatus]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{dot} {name:<width$}  {active:<12} {sub:<13} {pid:>7}  {requests:>8}  {description}");
     }
-    let _ = writeln!(text, "\n{} units", units.len());
+    if std::io::stdout().is_terminal() {
+        let _ = writeln!(text, "\n{} units; tenantd status UNIT and tenantd logs UNIT tell more of one", units.len());
+    }
     text
 }
 
@@ -76,9 +78,10 @@ pub(super) fn unit(unit: &UnitStatus) -> String {
 }
 
 /// systemctl's dot, coloured on a terminal.
-fn dot(active: &str) -> &'static str {
+pub(super) fn dot(active: &str) -> &'static str {
     let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     match (active, colours) {
+        _ if !is_utf8() => "*",
         ("active", true) => "\x1b[32m●\x1b[0m",
         ("failed", true) => "\x1b[31m●\x1b[0m",
         ("activating" | "deactivating", true) => "\x1b[33m●\x1b[0m",
@@ -86,6 +89,15 @@ fn dot(active: &str) -> &'static str {
         ("failed", false) => "×",
         _ => "●",
     }
+}
+
+/// Whether the reader's locale knows more than ASCII (locale(7)). One that says nothing does: a container seldom has one.
+pub(super) fn is_utf8() -> bool {
+    let said = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
+    said.is_none_or(|value| {
+        let value = value.to_string_lossy().to_lowercase();
+        value.contains("utf-8") || value.contains("utf8") || !["c", "posix"].contains(&&*value)
+    })
 }
 
 /// `1234` → `1.2s`.

@@ -34,6 +34,19 @@ pub struct Loaded {
 /// `own` looks up tenantd's environment variables (`XDG_RUNTIME_DIR`). The error holds all mistakes, and the warnings
 /// too, sorted by file and line.
 pub fn load(dir: &Path, own: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Vec<Diagnostic>> {
+    load_at(dir, own, None)
+}
+
+/// The same for a tenantd that runs: its sockets stay in `runtime`, whatever the file says by now.
+pub fn reload(dir: &Path, own: &dyn Fn(&str) -> Option<String>, runtime: &Path) -> Result<Loaded, Vec<Diagnostic>> {
+    load_at(dir, own, Some(runtime))
+}
+
+fn load_at(
+    dir: &Path,
+    own: &dyn Fn(&str) -> Option<String>,
+    runtime: Option<&Path>,
+) -> Result<Loaded, Vec<Diagnostic>> {
     let (mut sources, mut report) = (Sources::default(), Report::default());
     there(dir, &mut sources, &mut report)?;
     let daemon = open(dir, &mut sources, &mut report);
@@ -41,9 +54,12 @@ pub fn load(dir: &Path, own: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, 
     let documents = sources.parse(&mut report);
     let layers = Layers(documents[daemon].iter().map(|table| Layer::Sections(daemon, table.get_ref())).collect());
     let mut lowered = Vec::new();
-    let place = |places: &[PathBuf]| writable_place(places, &mut lowered);
+    let place = |places: &[PathBuf]| match runtime {
+        Some(runtime) => Some(runtime.to_owned()),
+        None => writable_place(places, &mut lowered),
+    };
     let config = read(&layers, own, place, &mut report);
-    let runtime = config.runtime_directory.to_string_lossy();
+    let runtime = runtime.unwrap_or(&config.runtime_directory).to_string_lossy();
     let drafts = unit::load::load(&directory, &sources, &documents, &runtime, &mut report);
     if documents.iter().all(Document::is_some) {
         unit::together::check(&drafts, &mut report);
@@ -119,6 +135,7 @@ fn read(
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),
         log: section(layers, &mut cx),
+        control: section(layers, &mut cx),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
 mod check;
+mod difference;
 mod load;
 mod network;
 #[cfg(test)]
@@ -11,17 +12,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
-pub use load::{Loaded, load, load_daemon};
+pub use difference::Difference;
+pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
 
 use crate::unit::layers::Node;
+use crate::unit::mode::mode;
 use crate::unit::route::check_path;
 use crate::unit::section::{Section, section};
 use crate::unit::value::{Cx, Value, positive};
 use crate::unit::{Kind, SectionDoc};
 
 /// The sections of tenantd.toml; the first is the top of the file.
-pub const SECTIONS: &[SectionDoc] = &[Top::DOC, Http::DOC, Health::DOC, Pool::DOC, Shutdown::DOC, Log::DOC];
+pub const SECTIONS: &[SectionDoc] =
+    &[Top::DOC, Http::DOC, Health::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
 
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// What is written on stdout.
     pub log: Log,
+    /// Who may ask.
+    pub control: Control,
 }
 
 impl Default for Config {
@@ -51,6 +57,7 @@ impl Default for Config {
             pool: Pool::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
+            control: Control::default(),
         }
     }
 }
@@ -129,6 +136,16 @@ section! {
         access: bool = true;
         /// A time stamp before each line; default true.
         timestamps: bool = true;
+    }
+}
+
+section! {
+    /// Who may ask the running tenantd, by the control socket.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Control in "control" (fields) {
+        /// Permission bits of the control socket; default "0600". With "0660" or "0666" others may connect, and read: units are
+        /// started, stopped, killed and reset by root and tenantd's own user alone.
+        mode: u32 as mode = 0o600;
     }
 }
 

@@ -53,7 +53,7 @@ fn every_key_of_the_daemon() {
     let text = "runtime_directory = '/r'\n[http]\nlisten = ['[::]:80', '127.0.0.1:0']\n\
         trusted_proxies = ['10.0.0.0/8']\ntimeout_head = 1\ntimeout_keep_alive = '2m'\n\
         timeout_response = '3s'\ntimeout_body = '4s'\ntimeout_tunnel = '5h'\n[health]\npath = '/alive'\n[pool]\nboots = 6\n\
-        [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false";
+        [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
         runtime_directory: "/r".into(),
         http: Http {
@@ -69,6 +69,7 @@ fn every_key_of_the_daemon() {
         pool: Pool { boots: 6, running: None },
         shutdown: Shutdown { budget: Duration::from_secs(7) },
         log: Log { access: false, timestamps: false },
+        control: Control { mode: 0o660 },
     };
     assert_eq!(loaded(&[("tenantd.toml", text)]).config, expected);
     let one = loaded(&[("tenantd.toml", "http.listen = '0.0.0.0:80'")]);

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::message::{Answer, Request};
 
@@ -21,8 +22,15 @@ pub struct NoAnswer {
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let way_out = match self.error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                "; is tenantd running with this configuration?"
+            io::ErrorKind::NotFound => {
+                return write!(
+                    f,
+                    "tenantd is not running: no socket at {}; name its configuration with --config DIR",
+                    self.socket.display()
+                );
+            }
+            io::ErrorKind::ConnectionRefused => {
+                return write!(f, "tenantd is not running: nobody answers at {}", self.socket.display());
             }
             io::ErrorKind::PermissionDenied => "; be root, or the user that runs tenantd",
             _ => "",
@@ -31,9 +39,55 @@ impl fmt::Display for NoAnswer {
     }
 }
 
+impl NoAnswer {
+    /// The socket's mode keeps this user out.
+    pub fn is_denied(&self) -> bool {
+        self.error.kind() == io::ErrorKind::PermissionDenied
+    }
+}
+
+/// A question that has been asked.
+#[derive(Debug)]
+pub struct Question {
+    reader: BufReader<UnixStream>,
+    line: String,
+    socket: PathBuf,
+}
+
+impl Question {
+    /// Asks. If nobody waits for the answer, it is done all the same.
+    pub fn ask(socket: &Path, request: &Request) -> Result<Self, NoAnswer> {
+        let socket = socket.to_owned();
+        match send(&socket, request) {
+            Ok(stream) => Ok(Self { reader: BufReader::new(stream), line: String::new(), socket }),
+            Err(error) => Err(NoAnswer { socket, error }),
+        }
+    }
+
+    /// The answer, or `None` if it does not come within `patience`.
+    pub fn answer(&mut self, patience: Option<Duration>) -> Result<Option<Answer>, NoAnswer> {
+        self.read(patience).map_err(|error| NoAnswer { socket: self.socket.clone(), error })
+    }
+
+    fn read(&mut self, patience: Option<Duration>) -> io::Result<Option<Answer>> {
+        self.reader.get_ref().set_read_timeout(patience)?;
+        match self.reader.read_line(&mut self.line) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            read => read?,
+        };
+        if self.line.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended before it answered"));
+        }
+        Ok(Some(serde_json::from_str(&self.line)?))
+    }
+}
+
 /// Asks the daemon and waits for its answer: a job's comes when the job has ended.
 pub fn ask(socket: &Path, request: &Request) -> Result<Answer, NoAnswer> {
-    exchange(socket, request).map_err(|error| NoAnswer { socket: socket.to_owned(), error })
+    let missing = || io::Error::from(io::ErrorKind::TimedOut);
+    Question::ask(socket, request)?
+        .answer(None)?
+        .ok_or_else(|| NoAnswer { socket: socket.to_owned(), error: missing() })
 }
 
 /// Asks for a stream of answers.
@@ -80,15 +134,6 @@ impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
-}
-
-fn exchange(socket: &Path, request: &Request) -> io::Result<Answer> {
-    let mut line = String::new();
-    BufReader::new(send(socket, request)?).read_line(&mut line)?;
-    if line.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it ended before it answered"));
-    }
-    Ok(serde_json::from_str(&line)?)
 }
 
 fn send(socket: &Path, request: &Request) -> io::Result<UnixStream> {

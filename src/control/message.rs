@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::unit::Diagnostic;
+
 /// Longest question in bytes.
 pub(super) const MAX_REQUEST: usize = 4096;
 
@@ -28,6 +30,14 @@ pub enum Request {
         /// Its name.
         unit: String,
     },
+    /// Read the configuration again, and use it if all of it is right.
+    Reload,
+    /// Have the unit's process read its own configuration again (`exec_reload`, or SIGHUP).
+    #[serde(rename = "reload-unit")]
+    ReloadUnit {
+        /// Its name.
+        unit: String,
+    },
     /// Last lines, each an answer of its own.
     Logs {
         /// Names or patterns (`web@*`); all if there is none.
@@ -42,6 +52,27 @@ pub enum Request {
         #[serde(default)]
         follow: bool,
     },
+    /// Every property of a unit, or of the daemon, in systemd's words.
+    Show {
+        /// Its name; none is the daemon.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit: Option<String>,
+    },
+    /// Signal its processes.
+    Kill {
+        /// Its name.
+        unit: String,
+        /// The number of the signal.
+        signal: i32,
+        /// Which of them.
+        whom: KillWhom,
+    },
+    /// Forget its failures.
+    Reset {
+        /// Its name; none is all units.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit: Option<String>,
+    },
     /// A defect on purpose, to see that it is contained. Debug builds only.
     #[cfg(debug_assertions)]
     Panic,
@@ -50,6 +81,25 @@ pub enum Request {
         /// Its name.
         unit: String,
     },
+}
+
+impl Request {
+    /// It changes nothing: whoever can connect may ask it.
+    pub fn only_reads(&self) -> bool {
+        matches!(self, Self::List | Self::System | Self::Status { .. } | Self::Show { .. } | Self::Logs { .. })
+    }
+}
+
+/// Whom `kill` signals (systemctl(1), --kill-whom).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KillWhom {
+    /// The main process.
+    Main,
+    /// The command at hand.
+    Control,
+    /// Every process of the unit.
+    All,
 }
 
 /// An answer.
@@ -78,6 +128,23 @@ pub enum Answer {
         /// What failed, for people; empty when done.
         detail: String,
     },
+    /// To `show`.
+    Properties {
+        /// Names and values, each of one line.
+        properties: Vec<(String, String)>,
+    },
+    /// To `kill` and `reset`: done.
+    Done,
+    /// To `reload`: the new configuration is used.
+    Reloaded {
+        /// What has changed.
+        reload: Reload,
+    },
+    /// To `reload`: it is wrong, and nothing has changed.
+    Broken {
+        /// All mistakes, and the warnings.
+        mistakes: Vec<Diagnostic>,
+    },
     /// To `logs`: a line.
     Line {
         /// The line.
@@ -95,6 +162,11 @@ pub enum Answer {
         /// The name asked for.
         unit: String,
     },
+    /// This user may not do that.
+    Denied {
+        /// Who may.
+        reason: String,
+    },
     /// The question is not understood.
     Refused {
         /// Why.
@@ -111,6 +183,34 @@ impl Answer {
     }
 }
 
+/// What a reload has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// Units that are not as they were, in the order of their names.
+    pub units: Vec<UnitChange>,
+    /// How many are as they were.
+    pub unchanged: usize,
+    /// Keys of tenantd.toml that have changed and count from now on: `[log] access`.
+    pub live: Vec<String>,
+    /// Keys of tenantd.toml that have changed and count when tenantd is started again.
+    pub restart: Vec<String>,
+    /// Sockets that could not be made, for people.
+    pub failed: Vec<String>,
+    /// Doubts about the new configuration.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A unit that a reload has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitChange {
+    /// Full name.
+    pub name: String,
+    /// `applied live`, `at next start`, `needs restart`, `added` or `removed`.
+    pub change: String,
+    /// Keys that have changed.
+    pub keys: Vec<String>,
+}
+
 /// A unit, as `list` and `status` show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitStatus {
@@ -122,6 +222,15 @@ pub struct UnitStatus {
     pub priority: String,
     /// The file that defines it.
     pub source: String,
+    /// `boot`, `ready`, …: what starts it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wanted_by: Vec<String>,
+    /// The units that it starts: requires, binds_to, wants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// What it answers: `example.com/path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
     /// ActiveState.
     pub active: String,
     /// SubState.
@@ -206,6 +315,8 @@ mod tests {
     fn questions_are_one_line_of_json() {
         let cases = [
             (r#"{"verb":"list"}"#, Request::List),
+            (r#"{"verb":"reload"}"#, Request::Reload),
+            (r#"{"verb":"reload-unit","unit":"a@b"}"#, Request::ReloadUnit { unit: "a@b".to_owned() }),
             (r#"{"verb":"restart","unit":"a@b"}"#, Request::Restart { unit: "a@b".to_owned() }),
         ];
         let logs = |lines, since, follow| Request::Logs { units: vec!["a@*".to_owned()], lines, since, follow };

@@ -4,8 +4,8 @@ mod client;
 mod message;
 mod server;
 
-pub use client::{NoAnswer, Stream, ask, listen};
-pub use message::{Answer, LogLine, Request, Requests, SystemStatus, UnitStatus};
+pub use client::{NoAnswer, Question, Stream, ask, listen};
+pub use message::{Answer, KillWhom, LogLine, Reload, Request, Requests, SystemStatus, UnitChange, UnitStatus};
 pub use server::{OperatorKey, Server};
 
 /// Name of the socket in the runtime directory.

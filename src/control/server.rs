@@ -5,6 +5,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use slotmap::{KeyData, SlotMap};
 
@@ -24,6 +27,8 @@ slotmap::new_key_type! {
 #[derive(Debug)]
 pub struct Server {
     listener: OwnedFd,
+    /// Our own user: it may operate, as root may.
+    owner: u32,
     path: PathBuf,
     registry: Registry,
     operators: SlotMap<OperatorKey, Operator>,
@@ -34,6 +39,8 @@ pub struct Server {
 #[derive(Debug)]
 struct Operator {
     wire: Wire,
+    /// It may change something.
+    operates: bool,
     /// How many came before it.
     number: u64,
     question: Vec<u8>,
@@ -46,8 +53,8 @@ struct Operator {
 }
 
 impl Server {
-    /// Binds the socket, mode 0600, over a stale one. Whoever calls knows that the directory is ours alone.
-    pub fn bind(path: &Path, registry: Registry) -> io::Result<Self> {
+    /// Binds the socket with these permission bits, over a stale one. Whoever calls knows that the directory is ours alone.
+    pub fn bind(path: &Path, mode: u32, registry: Registry) -> io::Result<Self> {
         let address = SocketAddrUnix::new(path)?;
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -57,28 +64,44 @@ impl Server {
         let listener = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
         // Nobody else can connect between bind and chmod: nothing listens before.
         rustix::net::bind(&listener, &address)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
         rustix::net::listen(&listener, MAX_OPERATORS as i32)?;
         registry.add_reader(listener.as_fd(), Source::Control)?;
-        Ok(Self { listener, path: path.to_owned(), registry, operators: SlotMap::with_key(), accepted: 0 })
+        let owner = rustix::process::geteuid().as_raw();
+        Ok(Self { listener, owner, path: path.to_owned(), registry, operators: SlotMap::with_key(), accepted: 0 })
     }
 
-    /// Accepts operators.
-    pub fn accept(&mut self) {
+    /// Accepts operators. An error leaves some in the queue: come back later, since no edge follows.
+    pub fn accept(&mut self) -> io::Result<()> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        while let Ok(fd) = rustix::net::accept_with(&self.listener, flags) {
+        loop {
+            let fd = match rustix::net::accept_with(&self.listener, flags) {
+                Ok(fd) => fd,
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::INTR | Errno::CONNABORTED) => continue,
+                Err(error) => return Err(error.into()),
+            };
             if self.operators.len() >= MAX_OPERATORS && !self.make_room() {
                 log::warn!("control socket: more than {MAX_OPERATORS} operators wait for jobs; one was turned away");
                 continue;
             }
             self.accepted += 1;
             let (wire, number) = (Wire::new(fd), self.accepted);
-            let operator = Operator { wire, number, question: Vec::new(), asked: false, answer: None, listens: false };
+            let operates = self.trusts(&wire);
+            let operator =
+                Operator { wire, operates, number, question: Vec::new(), asked: false, answer: None, listens: false };
             let key = self.operators.insert(operator);
             if self.registry.add_socket(self.operators[key].wire.fd(), Source::Operator(data(key))).is_err() {
                 self.operators.remove(key);
             }
         }
+    }
+
+    /// Root and our own user may operate. Who connected is known by the kernel (unix(7), SO_PEERCRED).
+    fn trusts(&self, wire: &Wire) -> bool {
+        // Not rustix's: it knows no peer of another pid namespace, whose pid is 0 here.
+        let peer = getsockopt(&wire.fd(), PeerCredentials);
+        peer.is_ok_and(|peer| peer.uid() == 0 || peer.uid() == self.owner)
     }
 
     /// Turns away the operator that has been silent longest: one that asks nothing, or does not read its answer. False if
@@ -119,7 +142,13 @@ impl Server {
             return None;
         };
         operator.asked = true;
-        match serde_json::from_slice(&operator.question[..end]) {
+        let operates = operator.operates;
+        match serde_json::from_slice::<Request>(&operator.question[..end]) {
+            Ok(request) if !operates && !request.only_reads() => {
+                let reason = format!("only root and uid {} may do that", self.owner);
+                self.answer(key, &Answer::Denied { reason });
+                None
+            }
             Ok(request) => Some((key, request)),
             Err(error) => {
                 self.answer(key, &Answer::Refused { reason: format!("the question is not understood: {error}") });

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use slotmap::Key;
 
-use super::Init;
-use crate::control::{Answer, OperatorKey, Request, Requests, SystemStatus, UnitStatus};
-use crate::manager::{ActiveState, Event, JobId, JobKind, JobResult};
-use crate::unit::{Priority, UnitId};
+use super::{Init, show};
+use crate::control::{Answer, KillWhom, OperatorKey, Request, Requests, SystemStatus, UnitStatus};
+use crate::manager::{ActiveState, Event, JobId, JobKind, JobResult, Whom};
+use crate::unit::{Priority, Signal, UnitId};
 
 impl Init {
     /// An operator asks.
@@ -19,14 +19,56 @@ impl Init {
                 Some(status) => Answer::Unit { unit: Box::new(status) },
                 None => Answer::NoSuchUnit { unit },
             },
+            Request::Show { unit: None } => self.show_daemon(),
+            Request::Show { unit: Some(unit) } => match self.manager.find(&unit) {
+                Some(id) => self.show(id),
+                None => Answer::NoSuchUnit { unit },
+            },
+            Request::Kill { unit, signal, whom } => match self.manager.find(&unit) {
+                Some(id) => self.kill_for(id, signal, whom),
+                None => Answer::NoSuchUnit { unit },
+            },
+            Request::Reset { unit } => self.reset(unit),
             Request::Start { unit } => return self.ask(operator, unit, JobKind::Start),
             Request::Stop { unit } => return self.ask(operator, unit, JobKind::Stop),
+            Request::Reload => return self.reload(Some(operator)),
+            Request::ReloadUnit { unit } => return self.ask(operator, unit, JobKind::Reload),
             Request::Logs { units, lines, since, follow } => return self.logs(operator, &units, lines, since, follow),
             #[cfg(debug_assertions)]
             Request::Panic => panic!("asked for"),
             Request::Restart { unit } => return self.ask(operator, unit, JobKind::Restart),
         };
         self.control.answer(operator, &answer);
+    }
+
+    /// Signals processes of a unit, by the way that a stop takes.
+    fn kill_for(&mut self, id: UnitId, signal: i32, whom: KillWhom) -> Answer {
+        let Some(signal) = Signal::new(signal) else { return refused(format!("there is no signal {signal}")) };
+        let main = self.manager.main(id);
+        let control = self.manager.pids(id).find(|pid| Some(*pid) != main);
+        let whom = match whom {
+            KillWhom::Main => main.map(Whom::Process),
+            KillWhom::Control => control.map(Whom::Process),
+            KillWhom::All => main.or(control).map(|_| Whom::All),
+        };
+        let Some(whom) = whom else { return refused("there is no such process to kill".to_owned()) };
+        self.signal(id, whom, signal);
+        Answer::Done
+    }
+
+    /// Forgets failures, of all units if none is named.
+    fn reset(&mut self, unit: Option<String>) -> Answer {
+        let ids: Vec<_> = match unit {
+            None => self.manager.ids().collect(),
+            Some(unit) => match self.manager.find(&unit) {
+                Some(id) => vec![id],
+                None => return Answer::NoSuchUnit { unit },
+            },
+        };
+        for id in ids {
+            self.manager.dispatch(self.now, Event::Reset(id));
+        }
+        Answer::Done
     }
 
     /// A job: answered when it ends.
@@ -89,6 +131,9 @@ impl Init {
                 Priority::Normal => "normal".to_owned(),
             },
             source: unit.source.display().to_string(),
+            wanted_by: unit.wanted_by.iter().map(ToString::to_string).collect(),
+            needs: show::needs(unit).map(ToString::to_string).collect(),
+            route: unit.route.as_ref().map(show::route),
             active: status.active.to_string(),
             sub: status.sub.to_owned(),
             result: status.outcome.to_string(),
@@ -105,6 +150,10 @@ impl Init {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+fn refused(reason: String) -> Answer {
+    Answer::Refused { reason }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,8 @@
 //! Effects: what the manager wants done, done.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use super::{Init, settings};
@@ -28,6 +30,8 @@ impl Init {
             Action::Gone(unit) => self.proxy.gone(unit),
             Action::Refuse(unit, until) => self.proxy.refuse(unit, until),
             Action::Probe(unit) => self.proxy.probe(unit),
+            Action::Renew(unit) => self.renew(unit),
+            Action::Remove(unit) => self.remove(unit),
             Action::Finish(job, result) => self.finish(job, result),
             Action::Tell(unit, line) => self.tell(unit, &line),
             Action::Exit(code) => self.exit = Some(code),
@@ -45,7 +49,10 @@ impl Init {
             Step::Stop(n) => service.exec_stop.get(n),
             Step::StopPost(n) => service.exec_stop_post.get(n),
         };
-        let Some(argv) = argv else { return };
+        let Some(argv) = argv else {
+            // A reload has taken the command away in the very moment.
+            return self.manager.dispatch(self.now, Event::SpawnFailed(id));
+        };
         let (place, troubles) = self.tracker.place(id, unit);
         for trouble in troubles {
             self.journal.say(Some(&unit.name), format_args!("{trouble}"));
@@ -124,19 +131,33 @@ impl Init {
         let Child { pid, executed, stdout, stderr } = child;
         self.tracker.add(id, pid);
         let Some(unit) = self.manager.unit(id) else { return };
+        let mut keys = Vec::with_capacity(2);
         for (stream, fd) in [(Stream::Stdout, stdout), (Stream::Stderr, stderr)] {
             let key = self.journal.attach(id, &unit.name, pid, stream, fd);
-            let watched = self.journal.fd(key).map(|fd| self.registry.add_reader(fd, Source::Stream(data(key))));
-            if let Some(Err(error)) = watched {
-                self.journal.say(Some(&unit.name), format_args!("its output is lost: {error}"));
-            }
-        }
-        use std::os::fd::AsFd;
-        if let Err(error) = self.registry.add_reader(executed.as_fd(), Source::Executed(data(id))) {
-            self.journal.say(Some(&unit.name), format_args!("cannot watch its start: {error}"));
+            keys.push(key);
         }
         self.executed.insert(id, (pid, program, executed));
+        keys.into_iter().for_each(|key| self.watch(Source::Stream(data(key))));
+        self.watch(Source::Executed(data(id)));
         self.manager.dispatch(self.now, Event::Spawned(id, pid));
+    }
+
+    /// Watches a pipe of a process. Where that cannot be had now, the pipe is looked at after a pause, until it can.
+    pub(super) fn watch(&mut self, source: Source) {
+        let fd = match source {
+            Source::Stream(key) => self.journal.fd(key.into()),
+            Source::Executed(key) => self.executed.get(key.into()).map(|(_, _, fd)| fd.as_fd()),
+            _ => None,
+        };
+        match fd.map(|fd| self.registry.add_reader(fd, source)) {
+            // It is watched: only a read had failed.
+            Some(Err(error)) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Some(Err(error)) => {
+                log::debug!("cannot watch a pipe: {error}; trying again");
+                self.again.add(self.now, source);
+            }
+            Some(Ok(())) | None => {}
+        }
     }
 
     /// Signals processes of a unit; that they are gone is no trouble.

@@ -17,7 +17,12 @@ impl Init {
     /// What processes say of themselves.
     pub(super) fn hear(&mut self) {
         for _ in 0..NOTIFY_BATCH {
-            let Some(Notification { sender, message, barrier }) = self.notify.next() else { return };
+            let Some(Notification { sender, message, barrier }) = self.notify.next() else {
+                if self.notify.failed() {
+                    self.again.add(self.now, Source::Notify);
+                }
+                return;
+            };
             if barrier.is_some() {
                 // It closes when what came before is carried out.
                 self.settle();

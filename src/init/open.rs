@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use slotmap::SecondaryMap;
 
-use super::{Fatal, Init, Readers};
+use super::{Again, Fatal, Init, Readers, Reloader};
 use crate::boot::{self, Inherited};
 use crate::config::{Config, Loaded};
 use crate::control::{self, Server};
@@ -22,16 +22,25 @@ use crate::unit::UnitId;
 
 impl Init {
     /// Binds everything that is to be bound. Starts nothing.
-    pub fn new(loaded: Loaded, mut inherited: Inherited, signals: Signals, output: OwnedFd) -> Result<Self, Fatal> {
+    ///
+    /// `directory` is where `loaded` was read, and will be read again.
+    pub fn new(
+        directory: &Path,
+        loaded: Loaded,
+        mut inherited: Inherited,
+        signals: Signals,
+        output: OwnedFd,
+    ) -> Result<Self, Fatal> {
         let Loaded { config, units, warnings, lowered } = loaded;
         inherited.notes.extend(lowered);
         let poller = Poller::new().map_err(fatal("make an epoll instance"))?;
         let registry = registry(&poller)?;
+        let waker = poller.waker().map_err(fatal("make an eventfd"))?;
         let mut journal = Journal::start(output, config.log).map_err(Fatal::thread)?;
         journal.take_log();
         journal.take_panics();
         warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));
-        let runtime = Runtime::open(&config.runtime_directory, &poller)?;
+        let runtime = Runtime::open(&config, &poller)?;
         let (tracker, note) = Tracker::open(&config.runtime_directory);
         inherited.notes.extend(note);
         inherited.notes.extend(tracker.prepare(units.iter()));
@@ -59,6 +68,8 @@ impl Init {
             executed: SecondaryMap::new(),
             unheard: SecondaryMap::new(),
             unread: Vec::new(),
+            again: Again::default(),
+            blind: false,
             ready: VecDeque::with_capacity(1024),
             listen,
             started: now,
@@ -66,6 +77,7 @@ impl Init {
             stopping: false,
             exit: None,
             readers: Readers::default(),
+            reloader: Reloader::new(directory.to_owned(), config, waker),
         })
     }
 }
@@ -80,7 +92,8 @@ struct Runtime {
 }
 
 impl Runtime {
-    fn open(directory: &Path, poller: &Poller) -> Result<Self, Fatal> {
+    fn open(config: &Config, poller: &Poller) -> Result<Self, Fatal> {
+        let directory = &*config.runtime_directory;
         let in_runtime = |what: &str, path: &Path| {
             let what = format!("{what} {}", path.display());
             move |error| Fatal::runtime(what, error)
@@ -91,7 +104,8 @@ impl Runtime {
         let private = directory.join(".listen");
         make(&private)?;
         let socket = directory.join(control::SOCKET);
-        let control = Server::bind(&socket, registry(poller)?).map_err(in_runtime("listen at", &socket))?;
+        let control =
+            Server::bind(&socket, config.control.mode, registry(poller)?).map_err(in_runtime("listen at", &socket))?;
         let notify_path = directory.join("notify.sock");
         let notify = Receiver::bind(&notify_path).map_err(in_runtime("listen at", &notify_path))?;
         Ok(Self { alone, private, control, notify, notify_path })
@@ -129,7 +143,7 @@ fn add_sockets(proxy: &mut Proxy, manager: &Manager) -> Result<(), Fatal> {
 }
 
 /// A service that runs as another user owns the path of its socket.
-fn give_socket(proxy: &Proxy, id: UnitId, unit: &crate::unit::Unit) {
+pub(super) fn give_socket(proxy: &Proxy, id: UnitId, unit: &crate::unit::Unit) {
     let ids = process::user::of(&unit.service);
     let given = match (ids, proxy.listener(id)) {
         (Some(Ok(ids)), Some(listener)) => listener.give(ids.uid, ids.gid),

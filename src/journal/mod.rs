@@ -62,6 +62,11 @@ impl Journal {
         Ok(Self { queue, streams: SlotMap::with_key(), unfinished: VecDeque::new(), buffer })
     }
 
+    /// What `[log]` says has changed.
+    pub fn configure(&mut self, log: Log) {
+        self.queue.configure(log.timestamps);
+    }
+
     /// Sends what crates log to the same place: tenantd's from `info`, others' from `warn`, unless `TENANTD_LOG` says
     /// otherwise in env_logger's words. Only the first call in a process counts.
     pub fn take_log(&self) {

@@ -68,6 +68,14 @@ impl Queue {
         Ok(queue)
     }
 
+    /// A time stamp before each line from now on, or none.
+    pub(super) fn configure(&self, timestamps: bool) {
+        let mut state = self.state();
+        if state.clock.is_some() != timestamps {
+            state.clock = timestamps.then(Clock::default);
+        }
+    }
+
     /// A line of a unit.
     pub(super) fn line(&self, line: Line) {
         let Line { origin, text, split } = line;

@@ -27,6 +27,8 @@ pub enum Progress {
     Drained,
     /// There may be more, and the poller will not tell: come back next turn.
     More,
+    /// It could not be read, and the poller will not tell: come back later.
+    Failed,
     /// At its end, and forgotten.
     Closed,
 }
@@ -98,7 +100,8 @@ impl Pipe {
                 }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Progress::Drained,
-                Ok(0) | Err(_) => {
+                Err(_) => return Progress::Failed,
+                Ok(0) => {
                     self.flush(emit);
                     return Progress::Closed;
                 }

@@ -71,6 +71,20 @@ impl Doorman {
         }
     }
 
+    /// The unit has another socket, or none, and no process.
+    pub(super) fn renew(&mut self, id: UnitId, unit: &Unit, state: &State, say: &mut impl Extend<Action>) {
+        let ours = unit.socket.as_ref().is_some_and(|socket| socket.pass == Pass::Fds);
+        if self.watching && !ours {
+            self.watching = false;
+            say.extend([Action::Unwatch(id)]);
+        }
+        if unit.socket.is_none() {
+            self.door = Door::Shut;
+        }
+        self.follow(id, unit, state, false, say);
+        self.watch(id, unit, say);
+    }
+
     /// Follows the service into `state`. `closing`: nothing will be started any more, so nothing is watched.
     pub(super) fn follow(
         &mut self,

@@ -164,9 +164,9 @@ impl Service {
     fn over(&mut self, end: End, cx: Context) -> State {
         match end.why {
             Why::Timeout | Why::Failed => self.not_started(end.outcome, cx),
-            Why::Ended | Why::Watchdog => self.ended(end.outcome, end.uptime, cx),
+            Why::Ended | Why::Finished | Why::Watchdog => self.ended(end.outcome, end.uptime, cx),
             Why::Itself => self.ended(end.outcome, end.uptime.max(PATIENCE), cx),
-            Why::Idle | Why::Asked | Why::Shutdown | Why::Room | Why::Dependency | Why::Conflict => {
+            Why::Idle | Why::Asked | Why::Removed | Why::Shutdown | Why::Room | Why::Dependency | Why::Conflict => {
                 self.rest(end.outcome)
             }
         }

@@ -40,6 +40,8 @@ pub enum Event {
     },
     /// The last process of the unit that was neither main nor command has ended.
     Emptied(UnitId),
+    /// Somebody asked to forget the failures of the unit (control socket).
+    Reset(UnitId),
     /// After [`Action::MakeRoom`]: of the tenants that run, this one is idle longest.
     Idlest(UnitId),
     /// SIGTERM or SIGINT: the first stops everything in order, the second at once.
@@ -72,6 +74,10 @@ pub enum Action {
     /// Connect to the unit's port until it answers (every 10 ms), then say `Reached`. Ends with the next `Hold`, `Gone`
     /// or `Refuse`.
     Probe(UnitId),
+    /// The unit is another from now on: its route, its idle clock and, when it is down, its socket. A new unit is made known.
+    Renew(UnitId),
+    /// The unit is down and no more: unlink its socket, answer what still waits for it, forget it.
+    Remove(UnitId),
     /// A job has ended.
     Finish(JobId, JobResult),
     /// Say this in the log, as tenantd, about this unit.
@@ -256,6 +262,8 @@ pub enum Why {
     Idle,
     /// Asked for.
     Asked,
+    /// The configuration does not have it any more.
+    Removed,
     /// The container ends.
     Shutdown,
     /// It said STOPPING=1.
@@ -266,6 +274,8 @@ pub enum Why {
     Failed,
     /// Its main process has ended.
     Ended,
+    /// Its main process has ended with success as soon as it was started.
+    Finished,
     /// It did not say WATCHDOG=1 in time.
     Watchdog,
     /// Another tenant needs its place.
@@ -309,12 +319,18 @@ pub struct Status {
     pub outcome: Outcome,
     /// The main process, or the command at hand.
     pub pid: Option<u32>,
+    /// The main process alone.
+    pub main: Option<u32>,
+    /// How the main process of the last run ended.
+    pub last_exit: Option<Exit>,
     /// STATUS= of the process.
     pub text: String,
     /// Starts since tenantd started.
     pub starts: u64,
     /// Failures in a row.
     pub failures: u32,
+    /// Restarts in a row that nobody asked for.
+    pub restarts: u32,
     /// The start limit holds it back (StartLimitHit=).
     pub limited: bool,
     /// When it will be tried again (on request), for a unit that failed.

@@ -15,6 +15,9 @@ pub(super) fn line(old: State, new: State, unit: &Unit, service: &Service, now: 
             service.boot.map(|boot| Line::Started(main, boot))
         }
         (State::Starting(_), State::Exited | State::Dead) => service.boot.map(Line::Finished),
+        (State::Starting(_), State::Ending(Ending { end: End { why: Why::Finished, .. }, .. })) => {
+            service.boot.map(Line::Finished)
+        }
         (State::Running(_), State::Reloading(_)) => Some(Line::Reloading),
         (State::Reloading(_), State::Running(_)) => Some(Line::Reloaded(service.reloaded)),
         (State::Starting(starting), State::Ending(Ending { end: End { why: Why::Timeout, .. }, .. })) => {

@@ -18,6 +18,7 @@ mod order;
 mod outcome;
 mod pool;
 mod procs;
+mod reload;
 mod restart;
 mod running;
 mod service;
@@ -35,6 +36,7 @@ pub use event::{
     Why,
 };
 pub use exit_status::name as exit_code_name;
+pub use reload::Changed;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
@@ -61,6 +63,8 @@ pub struct Manager {
     graph: Graph,
     pool: config::Pool,
     shutdown: config::Shutdown,
+    /// Of the jitter of units to come.
+    seed: u64,
     /// The time of the event at hand.
     now: Instant,
     actions: VecDeque<Action>,
@@ -87,7 +91,12 @@ pub struct Manager {
 /// One unit and all that is known about it.
 #[derive(Debug)]
 struct Entry {
+    /// What it was started with.
     unit: Unit,
+    /// What it will be once it is down.
+    next: Option<Box<Unit>>,
+    /// The configuration does not have it any more.
+    leaving: bool,
     service: Service,
     door: Doorman,
     job: Option<Job>,
@@ -113,6 +122,7 @@ impl Manager {
             names.insert(name, map.insert(Entry::new(unit, Jitter::new(seed.wrapping_add(n as u64)))));
         }
         Self {
+            seed: seed.wrapping_add(map.len() as u64),
             graph: Graph::new(&map, &names),
             units: map,
             names,
@@ -173,7 +183,12 @@ impl Manager {
 
     /// The next effect, in order. It is performed before the next is taken; what it causes may be dispatched at once.
     pub fn action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        loop {
+            match self.actions.pop_front() {
+                Some(Action::Remove(id)) if !self.forget(id) => {}
+                action => return action,
+            }
+        }
     }
 
     /// When [`Manager::elapse`] is due.
@@ -187,9 +202,16 @@ impl Manager {
 
     /// Something has happened. What is to be done about it is queued for [`Manager::action`].
     pub fn dispatch(&mut self, now: Instant, event: Event) {
+        // The last word is said.
+        if self.ended {
+            return;
+        }
         self.now = now;
         match event {
             Event::Booted => self.booted(),
+            // Nothing starts it any more.
+            Event::Asked(job, id, _) if self.is_leaving(id) => self.say(Action::Finish(job, JobResult::Canceled)),
+            Event::Wanted(id) if self.is_leaving(id) => {}
             Event::Asked(job, id, kind) => self.ask(job, id, kind),
             Event::Wanted(id) => self.want(id),
             Event::Idled(id) => self.idled(id),
@@ -206,6 +228,7 @@ impl Manager {
                 }
             }
             Event::Emptied(id) => self.step(id, Input::Emptied),
+            Event::Reset(id) => self.step(id, Input::Reset),
             Event::Signalled => self.signalled(),
             Event::Idlest(id) => self.evict(id),
             // A pid that is no longer the unit's.
@@ -240,9 +263,12 @@ impl Manager {
             sub,
             outcome: entry.service.outcome,
             pid: entry.service.state.pid(),
+            main: entry.service.state.procs().main.pid(),
+            last_exit: entry.service.last_exit,
             text: entry.text.clone(),
             starts: entry.service.starts,
             failures: entry.service.failures(self.now),
+            restarts: entry.service.restarts,
             limited: entry.service.limit.hit(),
             retry: entry.service.state.hold().map(|hold| hold.until),
             since: entry.since,
@@ -324,6 +350,9 @@ impl Manager {
                 Effect::Kill(whom, signal) => Action::Kill(id, whom, signal),
             });
         }
+        if new.down() && !old.down() {
+            self.has_gone(id);
+        }
         if old != new {
             self.conclude(id, old, new);
             if (old.up() || old.coming()) && !new.up() && !new.coming() {
@@ -377,6 +406,8 @@ impl Entry {
     fn new(unit: Unit, jitter: Jitter) -> Self {
         Self {
             unit,
+            next: None,
+            leaving: false,
             service: Service::new(jitter),
             door: Doorman::new(),
             job: None,

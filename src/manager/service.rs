@@ -26,6 +26,8 @@ pub(super) enum Input {
     Kill,
     /// Reload.
     Reload,
+    /// Forget the failures.
+    Reset,
     Spawned(u32),
     SpawnFailed,
     Executed,
@@ -79,6 +81,8 @@ pub(super) struct Service {
     pub last_exit: Option<Exit>,
     /// Failures in a row.
     pub failures: u32,
+    /// Restarts in a row that nobody asked for.
+    pub restarts: u32,
     /// From the first spawn to ready, of the last start.
     pub boot: Option<Duration>,
     /// Starts begun.
@@ -126,6 +130,7 @@ impl Service {
             reloaded: Outcome::Success,
             last_exit: None,
             failures: 0,
+            restarts: 0,
             boot: None,
             starts: 0,
             watchdog: None,
@@ -159,6 +164,9 @@ impl Service {
         match input {
             I::Exited(_, _, rest) => self.rest = rest,
             I::Emptied => self.rest = false,
+            I::Reset => self.forget(),
+            I::Queue => self.restarts = 0,
+            I::Elapsed if self.state.retrying() => self.restarts = self.restarts.saturating_add(1),
             _ => {}
         }
         match (input, self.state) {
@@ -181,6 +189,10 @@ impl Service {
             (I::Reload, S::Running(running)) => self.reload(running, cx),
             (I::Reload, S::Dead | S::Waiting | S::Starting(_) | S::Exited | S::Reloading(_) | S::Ending(_)
                 | S::Failed { .. } | S::AutoRestart { .. }) => stay,
+
+            (I::Reset, S::Failed { .. }) => (S::Dead, None),
+            (I::Reset, S::Dead | S::Waiting | S::Starting(_) | S::Running(_) | S::Exited | S::Reloading(_) | S::Ending(_)
+                | S::AutoRestart { .. }) => stay,
 
             (I::Spawned(pid), S::Starting(_) | S::Reloading(_) | S::Ending(_)) => self.spawned(pid, cx),
             // Nobody asked for this process: never two for one unit.
@@ -242,6 +254,13 @@ impl Service {
             (I::Elapsed, S::AutoRestart { .. }) => (S::Waiting, None),
             (I::Elapsed, S::Dead | S::Waiting | S::Exited) => stay,
         }
+    }
+
+    /// What `reset-failed` forgets (systemctl(1)): the result, the counters, the start limit.
+    fn forget(&mut self) {
+        self.outcome = Outcome::Success;
+        (self.failures, self.restarts) = (0, 0);
+        self.limit = StartLimit::default();
     }
 
     /// The process that was asked for exists.

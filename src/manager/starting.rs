@@ -1,6 +1,6 @@
 //! Inside of a start: `exec_start_pre`, `exec_start` until it is ready, `exec_start_post`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::event::{Exit, Outcome, Step, Why};
 use super::outcome::clean;
@@ -53,7 +53,7 @@ impl Service {
         match starting.procs.main {
             Slot::Pid(main) => (State::Running(self.running(main, cx.now, cx)), None),
             Slot::None | Slot::Due if cx.unit.service.remain_after_exit => (State::Exited, None),
-            Slot::None | Slot::Due => self.end_by_itself(starting.procs, Outcome::Success, Duration::ZERO, cx),
+            Slot::None | Slot::Due => self.stop_commands(starting.procs, End::new(Why::Finished, Outcome::Success), cx),
         }
     }
 
@@ -88,8 +88,10 @@ impl Service {
             // Its program has run: the child's set-up ends with 200–245 when it fails.
             (ServiceType::Exec, Outcome::Success) if starting.stage == Start::Main && !probed(cx.unit) => {
                 self.boot = Some(cx.now - starting.begun);
-                self.end_by_itself(starting.procs, Outcome::Success, Duration::ZERO, cx)
+                self.stop_commands(starting.procs, End::new(Why::Finished, Outcome::Success), cx)
             }
+            // The commands after it go on to their end.
+            (_, Outcome::Success) if matches!(starting.stage, Start::Post(_)) => (State::Starting(starting), None),
             (_, Outcome::Success) => self.start_failed(starting, Outcome::Protocol, cx),
             (_, outcome) => self.start_failed(starting, outcome, cx),
         }

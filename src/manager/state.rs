@@ -235,7 +235,7 @@ impl State {
     /// A start that is not over: if the unit is down next, the start has failed.
     pub(super) fn attempting(&self) -> bool {
         match self.why() {
-            Some(why) => matches!(why, Why::Timeout | Why::Failed),
+            Some(why) => matches!(why, Why::Timeout | Why::Failed | Why::Finished),
             None => self.coming() || self.waiting(),
         }
     }

@@ -1,5 +1,6 @@
 //! Stories as tables: events in, actions out. Each unit speaks by its name; log lines are kept apart.
 
+mod chaos;
 mod conflicts;
 mod essential;
 mod follow;
@@ -7,6 +8,7 @@ mod jobs;
 mod lifecycle;
 mod pool;
 mod property;
+mod reload;
 mod services;
 mod shutdown;
 mod targets;

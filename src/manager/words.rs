@@ -87,11 +87,13 @@ impl Display for Why {
         f.write_str(match self {
             Self::Idle => "idle",
             Self::Asked => "asked",
+            Self::Removed => "removed from the configuration",
             Self::Shutdown => "shutdown",
             Self::Itself => "by itself",
             Self::Timeout => "start timeout",
             Self::Failed => "its start failed",
             Self::Ended => "its main process has ended",
+            Self::Finished => "it has finished",
             Self::Watchdog => "watchdog",
             Self::Room => "another tenant needs its place",
             Self::Dependency => "a unit that it needs is stopped",

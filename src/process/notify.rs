@@ -24,6 +24,7 @@ pub struct Receiver {
     buffer: Box<[u8; MAX]>,
     /// Words, because control messages are aligned as such.
     control: Box<[u64; CONTROL / 8]>,
+    failed: bool,
 }
 
 /// One datagram.
@@ -53,18 +54,25 @@ impl Receiver {
         sockopt::set_socket_passcred(&socket, true)?;
         bind(&socket, &SocketAddrUnix::new(path)?)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
-        Ok(Self { socket, buffer: Box::new([0; MAX]), control: Box::new([0; CONTROL / 8]) })
+        Ok(Self { socket, buffer: Box::new([0; MAX]), control: Box::new([0; CONTROL / 8]), failed: false })
+    }
+
+    /// The last [`Receiver::next`] gave `None` although the queue may not be empty: come back later.
+    pub fn failed(&self) -> bool {
+        self.failed
     }
 }
 
 /// The next datagram, or `None` when the queue is empty. One that breaks the rules says nothing and is of nobody (pid
 /// 0), so that whoever bounds a batch counts garbage too. An error other than the end of the queue also gives `None`:
-/// it would only come again, and the next datagram wakes us.
+/// see [`Receiver::failed`].
 impl Iterator for Receiver {
     type Item = Notification;
 
     fn next(&mut self) -> Option<Notification> {
-        let received = receive(self.socket.as_fd(), &mut self.buffer[..], &mut self.control[..])?;
+        let received = receive(self.socket.as_fd(), &mut self.buffer[..], &mut self.control[..]);
+        self.failed = received.as_ref().is_err_and(|errno| *errno != rustix::io::Errno::AGAIN);
+        let received = received.ok()?;
         if !received.whole || received.sender == 0 {
             return Some(Notification::default());
         }
@@ -89,7 +97,7 @@ struct Received {
 
 /// One datagram. rustix and nix both refuse what comes here: one has no pid 0, which a sender outside of our PID
 /// namespace has, the other no cut control data.
-fn receive(socket: BorrowedFd, buffer: &mut [u8], control: &mut [u64]) -> Option<Received> {
+fn receive(socket: BorrowedFd, buffer: &mut [u8], control: &mut [u64]) -> rustix::io::Result<Received> {
     // SAFETY: plain data, for which zeros are valid.
     let mut header: libc::msghdr = unsafe { zeroed() };
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
@@ -105,10 +113,10 @@ fn receive(socket: BorrowedFd, buffer: &mut [u8], control: &mut [u64]) -> Option
         usize::try_from(received).map_err(|_| failed().unwrap_or(rustix::io::Errno::IO))
     });
     let whole = header.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) == 0;
-    let mut received = Received { bytes: received.ok()?, whole, ..Received::default() };
+    let mut received = Received { bytes: received?, whole, ..Received::default() };
     // SAFETY: the kernel has filled `header` and `control`, which it points to.
     unsafe { received.unpack(&header) };
-    Some(received)
+    Ok(received)
 }
 
 impl Received {

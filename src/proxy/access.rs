@@ -20,6 +20,11 @@ impl AccessLog {
         Self { on, ..Self::default() }
     }
 
+    /// Whether lines are wanted from now on.
+    pub fn switch(&mut self, on: bool) {
+        self.on = on;
+    }
+
     /// Adds the line of a finished exchange. `ready`: when the tenant got ready.
     pub fn push(&mut self, exchange: &Exchange, ready: Option<Instant>, now: Instant) {
         // A health check each second that goes well is not worth a line.

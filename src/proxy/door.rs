@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, sockopt};
-use rustix::process::{Resource, getrlimit};
 use slotmap::{DefaultKey, KeyData, SlotMap};
 
 use super::client::Client;
@@ -37,7 +36,7 @@ pub(super) struct Doors {
 impl Doors {
     /// No door yet.
     pub fn new() -> Self {
-        let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+        let files = crate::boot::open_files().and_then(|(files, _)| usize::try_from(files).ok());
         Self { listeners: SlotMap::new(), alarm: Alarm::default(), crowded: false, files: files.unwrap_or(usize::MAX) }
     }
 }
@@ -114,6 +113,11 @@ impl Proxy {
         if !std::mem::replace(&mut self.doors.crowded, true) {
             log::warn!("new connections wait: {why}; raise the limit of open files (ulimit -n)");
         }
+        self.pause();
+    }
+
+    /// What failed is tried again after a pause.
+    pub(super) fn pause(&mut self) {
         self.accept_after(PAUSE);
     }
 
@@ -127,6 +131,7 @@ impl Proxy {
         if self.shared.timers.due(&mut self.doors.alarm, entry, now, Owner::Accept) {
             let keys: Vec<_> = self.doors.listeners.keys().collect();
             keys.into_iter().for_each(|key| self.accept(data(key)));
+            self.watch_due();
         }
     }
 }

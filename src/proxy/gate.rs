@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::conn::Conn;
 use super::listener::Listener;
 use super::timers::Owner;
-use super::upstream::{Gate, Upstream};
+use super::upstream::{Gate, Upstream, Watch};
 use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
 use crate::poller::{Source, data};
 use crate::proxy::buffer::Buffer;
@@ -19,15 +19,12 @@ use crate::wire::Wire;
 const PROBE: Duration = Duration::from_millis(10);
 
 impl Proxy {
-    /// Binds the socket of a unit and adds its route. The socket stays for as long as the forwarder.
+    /// Binds the socket of a unit and adds its route. The socket stays for as long as the unit.
     pub fn add(&mut self, id: UnitId, unit: &Unit) -> io::Result<()> {
         let Some(socket) = &unit.socket else { return Ok(()) };
         let listener = Listener::bind(socket, &unit.name, &self.shared.private)?;
-        if let Some(route) = &unit.route {
-            self.table.insert(route, id);
-        }
-        let upstream = Upstream::new(unit.name.clone(), listener, unit.route.clone(), unit.service.idle_stop);
-        self.upstreams.insert(id, upstream);
+        self.upstreams.insert(id, Upstream::new(unit.name.clone(), listener, socket.clone()));
+        self.route(id, unit);
         Ok(())
     }
 
@@ -39,7 +36,9 @@ impl Proxy {
     /// The descriptor of the unit's listening socket that its process gets.
     pub fn passed(&mut self, unit: UnitId) -> Option<BorrowedFd<'_>> {
         let upstream = self.upstreams.get_mut(unit)?;
-        if let Err(error) = upstream.listener.secure() {
+        let secured = upstream.listener.secure();
+        let said = std::mem::replace(&mut upstream.bare, secured.is_err());
+        if let (Err(error), false) = (secured, said) {
             log::warn!("{}: its socket has no second name: {error}", upstream.name);
         }
         upstream.listener.passed()
@@ -48,23 +47,39 @@ impl Proxy {
     /// The unit is down: a connection in its queue is a wish.
     pub fn watch(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
-        if !upstream.watched && upstream.listener.is_passed() {
-            let added = self.shared.registry.add_reader(upstream.listener.fd(), Source::Listener(data(unit)));
-            upstream.watched = added.inspect_err(|error| log::warn!("cannot watch a listener: {error}")).is_ok();
+        if upstream.watch == Watch::Yes || !upstream.listener.is_passed() {
+            return;
+        }
+        match self.shared.registry.add_reader(upstream.listener.fd(), Source::Listener(data(unit))) {
+            Ok(()) => upstream.watch = Watch::Yes,
+            Err(error) => {
+                if std::mem::replace(&mut upstream.watch, Watch::Due) == Watch::No {
+                    log::warn!("{}: cannot watch its socket: {error}; trying again", upstream.name);
+                }
+                self.pause();
+            }
+        }
+    }
+
+    /// The listeners that could not be watched.
+    pub(super) fn watch_due(&mut self) {
+        let due = self.upstreams.iter().filter(|(_, upstream)| upstream.watch == Watch::Due);
+        for unit in due.map(|(unit, _)| unit).collect::<Vec<_>>() {
+            self.watch(unit);
         }
     }
 
     /// The unit is coming: its queue is its own.
     pub fn unwatch(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
-        if std::mem::take(&mut upstream.watched) {
+        if std::mem::replace(&mut upstream.watch, Watch::No) == Watch::Yes {
             // It was added: removing it cannot fail.
             let _ = self.shared.registry.remove(upstream.listener.fd());
         }
     }
 
     pub(super) fn listener_ready(&mut self, unit: UnitId) {
-        if self.upstreams.get(unit).is_some_and(|upstream| upstream.watched) {
+        if self.upstreams.get(unit).is_some_and(|upstream| upstream.watch == Watch::Yes) {
             self.shared.facts.push_back(Fact::Wanted(unit));
         }
     }
@@ -149,7 +164,7 @@ impl Proxy {
     }
 
     /// Clients with a connection to this tenant. Their connections are read again, edge or not.
-    fn users(&mut self, unit: UnitId) -> Vec<ClientKey> {
+    pub(super) fn users(&mut self, unit: UnitId) -> Vec<ClientKey> {
         let users = self.conns.values_mut().filter(|conn| conn.unit == unit);
         users
             .filter_map(|conn| {

@@ -34,6 +34,10 @@ enum Address {
         private: PathBuf,
         connect: SocketAddrUnix,
         secured: bool,
+        /// Device and inode of the public path: it is ours as long as it has them.
+        node: Option<(u64, u64)>,
+        /// The public path belongs to another unit from now on.
+        ceded: bool,
     },
     Tcp(SocketAddr),
 }
@@ -60,7 +64,8 @@ impl Listener {
         let address = SocketAddrUnix::new(public)?;
         bind_path(&fd, public, &address)?;
         rustix::net::listen(&fd, BACKLOG)?;
-        let address = Address::Unix { public: public.to_owned(), private, connect: address, secured: false };
+        let (public, node) = (public.to_owned(), node(public));
+        let address = Address::Unix { public, private, connect: address, secured: false, node, ceded: false };
         Ok(Self { fd, address, pass })
     }
 
@@ -124,7 +129,7 @@ impl Listener {
 
     /// Gives the socket its second name, before a child can take the first one away.
     pub fn secure(&mut self) -> io::Result<()> {
-        let Address::Unix { public, private, connect, secured } = &mut self.address else { return Ok(()) };
+        let Address::Unix { public, private, connect, secured, .. } = &mut self.address else { return Ok(()) };
         if !*secured {
             let address = SocketAddrUnix::new(&*private)?;
             remove_socket(private)?;
@@ -134,9 +139,22 @@ impl Listener {
         Ok(())
     }
 
+    /// Another unit takes the public path: connections of ours use the second name from now on, and nobody puts it back.
+    pub(super) fn cede(&mut self, path: &Path) {
+        if !matches!(&self.address, Address::Unix { public, .. } if public == path) {
+            return;
+        }
+        if let Err(error) = self.secure() {
+            log::warn!("{} is another unit's now, and has no second name: {error}", path.display());
+        }
+        if let Address::Unix { ceded, .. } = &mut self.address {
+            *ceded = true;
+        }
+    }
+
     /// Puts the public path back, if a child took it away or put its own there.
     pub fn restore(&self) -> io::Result<()> {
-        let Address::Unix { public, private, secured: true, .. } = &self.address else { return Ok(()) };
+        let Address::Unix { public, private, secured: true, ceded: false, .. } = &self.address else { return Ok(()) };
         let same = |a: &fs::Metadata, b: &fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
         let ours = fs::symlink_metadata(private)?;
         if fs::symlink_metadata(public).is_ok_and(|there| same(&there, &ours)) {
@@ -167,8 +185,11 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Address::Unix { public, private, secured, .. } = &self.address {
-            let _ = fs::remove_file(public);
+        if let Address::Unix { public, private, secured, node: own, ceded, .. } = &self.address {
+            // A child may have put its own there; after a reload, another unit.
+            if !*ceded && (*secured || node(public) == *own) {
+                let _ = fs::remove_file(public);
+            }
             if *secured {
                 let _ = fs::remove_file(private);
             }
@@ -208,6 +229,11 @@ fn bind_path(fd: &OwnedFd, path: &Path, address: &SocketAddrUnix) -> io::Result<
         (result, _) => return Ok(result?),
     }
     Ok(bind()?)
+}
+
+/// Device and inode of a path.
+fn node(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|there| (there.dev(), there.ino()))
 }
 
 /// Removes a stale socket, and nothing else that has this name.

@@ -70,6 +70,19 @@ impl Proxy {
         self.probe_later(unit);
     }
 
+    /// The queue that the request lies in is closed, and nobody has taken it out: it goes into the next one.
+    pub(super) fn send_again(&mut self, key: ClientKey, unit: UnitId) {
+        let Some(client) = self.clients.get(key) else { return };
+        if client.phase != Phase::Exchange || client.exchange.answer.is_some() {
+            return;
+        }
+        if !client.exchange.intact {
+            return self.refuse_client(key, 503, "the application is not available", SOON);
+        }
+        self.release(key, false);
+        self.put_back(key, unit);
+    }
+
     /// Back into the waiting room: it was first, and is first again.
     fn put_back(&mut self, key: ClientKey, unit: UnitId) {
         let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else { return };

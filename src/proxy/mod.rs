@@ -13,6 +13,7 @@ mod gate;
 mod ids;
 mod listener;
 mod loss;
+mod renew;
 mod session;
 mod timers;
 mod tunnel;
@@ -160,7 +161,8 @@ impl Proxy {
             | Source::Control
             | Source::Operator(_)
             | Source::Stream(_)
-            | Source::Executed(_) => {}
+            | Source::Executed(_)
+            | Source::Worker => {}
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::listener::Listener;
 use super::timers::Alarm;
 use super::{ClientKey, ConnKey};
-use crate::unit::{Name, Route};
+use crate::unit::{Name, Route, Socket};
 
 /// A tenant's side of the forwarder.
 #[derive(Debug)]
@@ -15,10 +15,14 @@ pub(super) struct Upstream {
     pub name: Name,
     /// The socket that tenantd holds for it.
     pub listener: Listener,
+    /// What was asked of it.
+    pub socket: Socket,
     /// How many at once, how many in the queue, how long. `None`: a socket without HTTP.
     pub route: Option<Route>,
     /// Quiet for so long is idle.
     pub idle_stop: Option<Duration>,
+    /// Its socket has no second name, and it was said.
+    pub bare: bool,
     /// Whether requests may be sent.
     pub gate: Gate,
     /// Idle keep-alive connections; the last one used is the first one taken.
@@ -39,8 +43,19 @@ pub(super) struct Upstream {
     pub ready: Option<Instant>,
     /// When it answered first since its gate was opened: until then it may still be booting.
     pub served: Option<Instant>,
-    /// The listener is watched.
-    pub watched: bool,
+    /// Whether the listener is watched.
+    pub watch: Watch,
+}
+
+/// Whether the listener of a tenant is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watch {
+    /// It is its process's.
+    No,
+    /// A connection in its queue is a wish.
+    Yes,
+    /// It should be; for a lack of memory it is not.
+    Due,
 }
 
 /// Whether requests may be sent.
@@ -69,12 +84,14 @@ pub(super) enum Admission {
 
 impl Upstream {
     /// A tenant that is down.
-    pub fn new(name: Name, listener: Listener, route: Option<Route>, idle_stop: Option<Duration>) -> Self {
+    pub fn new(name: Name, listener: Listener, socket: Socket) -> Self {
         Self {
             name,
             listener,
-            route,
-            idle_stop,
+            socket,
+            route: None,
+            idle_stop: None,
+            bare: false,
             gate: Gate::Down,
             pool: Vec::new(),
             waiting: VecDeque::new(),
@@ -85,7 +102,7 @@ impl Upstream {
             probing: None,
             ready: None,
             served: None,
-            watched: false,
+            watch: Watch::No,
         }
     }
 

@@ -46,6 +46,20 @@ impl Table {
         prefixes.tenants.insert(route.path.clone(), unit);
     }
 
+    /// Takes the routes of a unit out.
+    pub fn remove(&mut self, unit: UnitId) {
+        self.anywhere.remove(unit);
+        self.hosts.retain(|_, prefixes| {
+            prefixes.remove(unit);
+            !prefixes.tenants.is_empty()
+        });
+    }
+
+    /// Another path is answered by ourselves.
+    pub fn set_health(&mut self, path: &str) {
+        path.clone_into(&mut self.health);
+    }
+
     /// Who answers a request for this host (as sent, a port is ignored) and target (origin-form).
     pub fn decide(&self, host: &str, target: &str) -> Decision {
         let path = target.split_once('?').map_or(target, |(path, _)| path);
@@ -67,6 +81,11 @@ impl Table {
 }
 
 impl Prefixes {
+    fn remove(&mut self, unit: UnitId) {
+        self.tenants.retain(|_, tenant| *tenant != unit);
+        self.longest = self.tenants.keys().map(String::len).max().unwrap_or(0);
+    }
+
     /// The longest prefix of whole segments.
     fn find(&self, path: &str) -> Option<UnitId> {
         let end = path.len().min(self.longest + 1);
@@ -143,6 +162,22 @@ mod tests {
             let expected = tenant.map_or(Decision::NotFound, |n: usize| Decision::Tenant(ids[n]));
             assert_eq!(table.decide(host, target), expected, "{host} {target}");
         }
+    }
+
+    #[test]
+    fn a_route_goes_and_the_others_stay() {
+        let (mut table, ids) = table();
+        table.remove(ids[0]);
+        table.remove(ids[3]);
+        assert_eq!(table.decide("x", "/showcase/2025/boston"), Decision::Tenant(ids[1]));
+        assert_eq!(table.decide("nyc.example.com", "/admin/x"), Decision::Tenant(ids[2]));
+        table.remove(ids[2]);
+        assert_eq!(table.decide("nyc.example.com", "/admin/x"), Decision::NotFound);
+        // What another has taken over is not taken from it.
+        let taken = Route { host: None, path: "/showcase".to_owned(), ..Route::default() };
+        table.insert(&taken, ids[4]);
+        table.remove(ids[1]);
+        assert_eq!(table.decide("x", "/showcase"), Decision::Tenant(ids[4]));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `[unit]`: what a unit is called and what it waits for (systemd.unit(5)).
 
+use std::fmt;
+
 use super::kind::Kind;
 use super::layers::Node;
 use super::section::section;
@@ -48,6 +50,19 @@ impl Value for Target {
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         let words = [("boot", Self::Boot), ("ready", Self::Ready), ("idle", Self::Idle)];
         cx.one_of(node, &[&words[..], &[("resume", Self::Resume), ("shutdown", Self::Shutdown)]].concat())
+    }
+}
+
+/// As a unit's file names it.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Boot => "boot",
+            Self::Ready => "ready",
+            Self::Idle => "idle",
+            Self::Resume => "resume",
+            Self::Shutdown => "shutdown",
+        })
     }
 }
 

@@ -5,6 +5,7 @@ mod check;
 mod circle;
 mod command;
 mod diagnostic;
+mod diff;
 pub(crate) mod directory;
 mod duration;
 mod exit_status;
@@ -13,7 +14,7 @@ mod kind;
 pub(crate) mod layers;
 mod limit;
 pub(crate) mod load;
-mod mode;
+pub(crate) mod mode;
 mod name;
 pub(crate) mod nearest;
 mod notify_access;
@@ -36,6 +37,7 @@ pub(crate) mod value;
 mod words;
 
 pub use diagnostic::{Diagnostic, Level};
+pub use diff::{Change, Difference};
 pub use duration::parse_duration;
 pub use exit_status::ExitStatus;
 pub use header::Header;
@@ -96,6 +98,30 @@ pub struct Unit {
     pub socket: Option<Socket>,
     /// The part of the URL space that it answers. A unit with a route is a tenant.
     pub route: Option<Route>,
+}
+
+impl Unit {
+    /// A unit that no file defines: this service, and nothing around it.
+    pub fn bare(name: Name, service: Service) -> Self {
+        Self {
+            source: PathBuf::new(),
+            description: name.to_string(),
+            name,
+            priority: Priority::Normal,
+            after: Vec::new(),
+            before: Vec::new(),
+            requires: Vec::new(),
+            wants: Vec::new(),
+            binds_to: Vec::new(),
+            part_of: Vec::new(),
+            conflicts: Vec::new(),
+            wanted_by: Vec::new(),
+            service,
+            sandbox: Sandbox::default(),
+            socket: None,
+            route: None,
+        }
+    }
 }
 
 /// `[unit] priority`.

@@ -38,6 +38,12 @@ pub(crate) trait Section: Sized {
     /// Reads every key. What is missing or wrong gets its default; what is wrong is reported.
     fn read(fields: &mut Fields<'_, '_>) -> Self;
 
+    /// The keys whose values are others in `new`, in order.
+    fn changed(&self, new: &Self) -> Vec<&'static str>;
+
+    /// Takes over the values of these keys from `new`.
+    fn adopt(&mut self, new: &Self, keys: &[&str]);
+
     /// Every key at its default, without a file.
     fn defaults() -> Self {
         let mut cx = Cx { scope: None, report: &mut Report::default(), key: ("", "") };
@@ -194,6 +200,22 @@ macro_rules! section {
                     };
                 )+
                 Self { $($field),+ }
+            }
+
+            fn changed(&self, new: &Self) -> Vec<&'static str> {
+                let all = [$((
+                    $crate::unit::section::section!(@key $field $($key)?),
+                    self.$field != new.$field,
+                )),+];
+                all.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
+            }
+
+            fn adopt(&mut self, new: &Self, keys: &[&str]) {
+                $(
+                    if keys.contains(&$crate::unit::section::section!(@key $field $($key)?)) {
+                        self.$field.clone_from(&new.$field);
+                    }
+                )+
             }
         }
 

@@ -213,6 +213,11 @@ impl Init {
         self.wait()
     }
 
+    /// The code with which tenantd has ended, if it has.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.child.try_wait().expect("wait").map(|status| status.code().unwrap_or(-1))
+    }
+
     /// The status with which tenantd ends.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {

@@ -46,7 +46,7 @@ fn t01_ten_thousand_orphans_leave_no_zombies_and_status_answers_meanwhile() {
 }
 
 #[test]
-fn an_unknown_child_that_dies_is_forgotten() {
+fn t03_an_unknown_child_that_dies_is_forgotten() {
     for ordinary in [false, true] {
         // `setsid -f` leaves a process that no unit has as its main process.
         let unit = "[service]\ntype = \"oneshot\"\nexec_start = [\"setsid\", \"-f\", \"sleep\", \"0.05\"]\n";

@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 
 use nix::sys::signal::Signal;
 
+use crate::faults::Fault;
 use crate::harness::{Init, eventually};
 use crate::setup::Setup;
 use crate::web::web;
@@ -52,6 +53,26 @@ fn t10_in_a_oneshot() {
 fn t10_between_spawn_and_ready() {
     let unit = "[unit]\nwanted_by = [\"boot\"]\n[service]\ntype = \"notify\"\nexec_start = [\"sleep\", \"1000\"]\n";
     sigterm_at(|| Init::new().unit("never.toml", unit), |init| init.wait_active("never", "activating"));
+}
+
+#[test]
+fn t10_between_fork_and_exec() {
+    for ordinary in [false, true] {
+        let unit = "[service]\nexec_start = [\"sleep\", \"1000\"]\n";
+        let mut init = Init::new().ordinary(ordinary).unit("sleep.toml", unit).start();
+        // The child is held at the door of execve.
+        let _held = Fault::with(&init, "execve:delay_enter=2s", &["-f"]);
+        std::thread::scope(|scope| {
+            scope.spawn(|| init.verb(&["start", "sleep"]));
+            let program = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).ok();
+            let own = program(init.pid());
+            eventually("it is between fork and exec", || {
+                crate::procfs::children(init.pid()).into_iter().any(|child| program(child) == own)
+            });
+            init.signal(Signal::SIGTERM);
+        });
+        assert_eq!(init.wait().code(), Some(0), "ordinary: {ordinary}");
+    }
 }
 
 #[test]

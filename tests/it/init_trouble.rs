@@ -121,7 +121,7 @@ fn t13_signals_that_ask_for_nothing_end_nothing() {
             let sent = Command::new("kill").arg(format!("-{number}")).arg(init.pid().to_string()).status();
             assert!(sent.is_ok_and(|status| status.success()), "{number}");
         }
-        init.wait_log(&["SIGHUP is ignored"]);
+        init.wait_log(&["reloaded: 0 units changed, 1 unchanged"]);
         init.get("/boston").expect(200);
         assert_eq!(init.stop().code(), Some(0), "ordinary: {ordinary}");
     }
@@ -332,11 +332,13 @@ fn what_keeps_a_program_from_running_is_named() {
     for (unit, result, words) in [
         ("program", "203/EXEC", "cannot execute /no/such/program: No such file"),
         ("pre", "203/EXEC", "cannot execute /no/such/pre: No such file"),
-        ("user", "217/USER", "no user or group \"nosuchuser\" in /etc/passwd"),
+        ("user", "217/USER", "no user \"nosuchuser\" in /etc/passwd"),
         ("directory", "200/CHDIR", "cannot enter its working_directory /no/such/directory: No such file"),
     ] {
         let ran = init.verb(&["start", unit]).expect(1);
-        let said = format!("tenantd: start {unit}: failed: exit-code, status={result}; see tenantd status {unit}\n");
+        let said = format!(
+            "tenantd: start {unit}: failed: exit-code, status={result}\nsee: tenantd status {unit}; tenantd logs -n 20 {unit}\n"
+        );
         assert_eq!(ran.stderr, said);
         init.wait_log(&[&format!("tenantd: {unit}: {words}")]);
     }

@@ -43,7 +43,7 @@ fn every_command_of_a_run_and_what_it_is_told() {
 fn stop_post_runs_after_every_kind_of_end() {
     for (main, more, expected, result) in [
         ("exit 7", "", "stop-post exit-code exited 7", "exit-code, status=7/NOTRUNNING"),
-        ("kill -SEGV $$", "limits", "stop-post signal killed SEGV", "signal, status=11/SEGV"),
+        ("kill -s SEGV $$$$", "limits", "stop-post signal killed SEGV", "signal, status=11/SEGV"),
         ("exit 75", "success_exit_status = [75]", "stop-post success exited 75", "success"),
         ("exec sleep 1000", "type = \"notify\"\ntimeout_start = \"200ms\"", "stop-post timeout killed TERM", "timeout"),
         ("exec sleep 1000", "watchdog = \"200ms\"", "stop-post watchdog killed ABRT", "watchdog"),
@@ -68,8 +68,8 @@ fn a_program_that_does_not_exist_is_followed_by_stop_post() {
 
 #[test]
 fn t28_a_death_leaves_the_reload_and_restart_applies() {
-    let main =
-        "systemd-notify --pid=$PPID --ready; systemd-notify --pid=$PPID --reloading; read x < @DIR@/gate; exit 3";
+    let say = |word: &str| format!("printf '{word}' > @DIR@/text; {SEND}");
+    let main = format!("{}; {}; read x < @DIR@/gate; exit 3", say("READY=1"), say("RELOADING=1"));
     let service = format!(
         "[service]\ntype = \"notify\"\nnotify_access = \"all\"\nrestart = \"on-failure\"\nrestart_sec = \"1000s\"\n\
          restart_max_delay_sec = \"2000s\"\nexec_start = [\"sh\", \"-c\", \"{main}\"]\n"
@@ -92,7 +92,7 @@ fn t28_a_death_leaves_the_reload_and_restart_applies() {
 
 #[test]
 fn t29_a_foreign_main_pid_is_not_believed() {
-    for pid in ["0", "1", "$$x", "99999999", "4294967297"] {
+    for pid in ["0", "1", "x", "99999999", "4294967297"] {
         let main = format!("printf 'MAINPID={pid}\\\\nREADY=1\\\\nSTATUS=said' > @DIR@/text; {SEND}; exec sleep 1000");
         let service = format!(
             "[service]\ntype = \"notify\"\nnotify_access = \"all\"\nexec_start = [\"sh\", \"-c\", \"{main}\"]\n"
@@ -111,7 +111,7 @@ const SEND: &str = "perl -MIO::Socket::UNIX -e 'open F, shift; local $/; $s = IO
 
 #[test]
 fn a_child_of_the_service_is_not_heard_unless_it_may_speak() {
-    let main = "systemd-notify --pid=$PPID --status=child; exec sleep 1000";
+    let main = format!("printf 'STATUS=child' > @DIR@/text; {SEND}; exec sleep 1000");
     for (access, heard) in [("main", false), ("all", true)] {
         let service = format!("[service]\nnotify_access = \"{access}\"\nexec_start = [\"sh\", \"-c\", \"{main}\"]\n");
         let init = Init::new().unit("a.toml", &service).start();

@@ -193,3 +193,29 @@ fn a_tenant_waits_for_a_dependency_that_soon_tries_again() {
     assert_eq!(w.hold_ends("redis"), ["redis spawn"]);
     assert_eq!(w.executed("redis"), ["a spawn", "a unwatch", "a open"]);
 }
+
+#[test]
+fn reset_forgets_a_failure_and_leaves_a_restart_alone() {
+    let mut w = World::booted([plain("a"), plain("b")]);
+    w.start(1, "a");
+    w.executed("a");
+    w.exit("a", 1);
+    assert_eq!((w.sub("a"), w.status("a").failures), ("failed", 1));
+    let id = w.id("a");
+    assert_eq!(w.event(Event::Reset(id)), NONE);
+    let status = w.status("a");
+    assert_eq!((w.sub("a"), status.failures, status.outcome), ("dead", 0, crate::manager::Outcome::Success));
+
+    let mut retried = plain("c");
+    retried.service.restart = Restart::Always;
+    let mut w = World::booted([retried]);
+    w.up("c");
+    w.exit("c", 1);
+    assert_eq!(w.sub("c"), "auto-restart");
+    let id = w.id("c");
+    assert_eq!(w.event(Event::Reset(id)), NONE);
+    let status = w.status("c");
+    assert_eq!((w.sub("c"), status.failures, status.limited), ("auto-restart", 0, false));
+    w.hold_ends("c");
+    assert_eq!(w.status("c").restarts, 1);
+}

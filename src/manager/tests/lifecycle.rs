@@ -42,6 +42,23 @@ fn every_command_of_a_run_in_its_order() {
 }
 
 #[test]
+fn what_finishes_before_its_start_post_has_finished() {
+    let mut w = World::booted([every_hook()]);
+    w.start(1, "a");
+    w.exit("a", 0);
+    let main = w.pid("a");
+    w.executed("a");
+    assert_eq!(w.exit_of(main, 0), NOTHING);
+    w.exit("a", 0);
+    assert_eq!(w.exit("a", 0), ["a spawn stop 0"]);
+    w.exit("a", 0);
+    w.exit("a", 0);
+    w.exit("a", 0);
+    assert_eq!(w.exit("a", 0), ["job 1 done"]);
+    assert_eq!((w.sub("a"), w.status("a").outcome), ("dead", Outcome::Success));
+}
+
+#[test]
 fn stop_post_runs_after_a_failed_start_too() {
     for (at, name) in ["pre", "main", "post"].into_iter().enumerate() {
         let mut w = World::booted([every_hook()]);

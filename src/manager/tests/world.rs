@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::config;
-use crate::manager::{Action, Event, Exit, JobId, JobKind, Line, Manager, Notice, Status, Step, Whom};
+use crate::manager::{Action, Changed, Event, Exit, JobId, JobKind, Line, Manager, Notice, Status, Step, Whom};
 use crate::unit::{
-    Listen, Name, Pass, Priority, Restart, Route, Sandbox, Service, ServiceType, Signal, Socket, Target, Unit, UnitId,
+    Listen, Name, Pass, Priority, Restart, Route, Service, ServiceType, Signal, Socket, Target, Unit, UnitId,
 };
 
 /// A service with the defaults of the design.
@@ -17,24 +17,7 @@ pub(in crate::manager) fn service() -> Service {
 
 /// An exec service that nothing starts.
 pub(in crate::manager) fn plain(name: &str) -> Unit {
-    Unit {
-        name: named(name),
-        source: PathBuf::new(),
-        description: String::new(),
-        priority: Priority::Normal,
-        after: Vec::new(),
-        before: Vec::new(),
-        requires: Vec::new(),
-        wants: Vec::new(),
-        binds_to: Vec::new(),
-        part_of: Vec::new(),
-        conflicts: Vec::new(),
-        wanted_by: Vec::new(),
-        service: service(),
-        sandbox: Sandbox::default(),
-        socket: None,
-        route: None,
-    }
+    Unit { description: String::new(), ..Unit::bare(named(name), service()) }
 }
 
 /// A high-priority exec service.
@@ -228,6 +211,17 @@ impl World {
         self.event(Event::Asked(JobId(job), self.id(name), JobKind::Reload))
     }
 
+    /// These are the units from now on: what changes, in words, and what is done.
+    pub fn replace(&mut self, units: impl IntoIterator<Item = Unit>) -> (Vec<String>, Vec<String>) {
+        let (pool, shutdown) =
+            (config::Pool { boots: 2, running: None }, config::Shutdown { budget: Duration::from_secs(8) });
+        let changed = self.manager.replace(self.now, units.into_iter().collect(), pool, shutdown);
+        let words = |changed: &Changed| {
+            format!("{} {} {}", changed.name, changed.change, changed.keys.join(" ")).trim_end().to_owned()
+        };
+        (changed.iter().map(words).collect(), self.actions())
+    }
+
     /// Lets the time pass, deadline by deadline.
     pub fn pass(&mut self, time: Duration) -> Vec<String> {
         let end = self.now + time;
@@ -326,6 +320,8 @@ impl World {
             Action::Gone(id) => (id, "gone".into()),
             Action::Refuse(id, _) => (id, "refuse".into()),
             Action::Probe(id) => (id, "probe".into()),
+            Action::Renew(id) => (id, "renew".into()),
+            Action::Remove(id) => (id, "remove".into()),
             Action::Tell(id, line) => (id, line.to_string()),
             Action::Finish(job, result) => return format!("job {} {result}", job.0),
             Action::Exit(code) => return format!("exit {code}"),

@@ -1,0 +1,96 @@
+//! What a new tenantd.toml means for a daemon that runs: which keys count from now on, and which need a restart. Pure.
+
+use super::{Config, Control, Health, Http, Log, Pool, Shutdown};
+use crate::unit::section::Section;
+
+/// The keys that have changed, as `[http] listen`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// They count from now on.
+    pub live: Vec<String>,
+    /// They count when tenantd is started again.
+    pub restart: Vec<String>,
+}
+
+/// Keys that are used once, at the start of tenantd, by section. All others count from now on.
+const AT_START: [(&str, &str); 3] = [("", "runtime_directory"), ("http", "listen"), ("control", "mode")];
+
+impl Config {
+    /// What is different in `new`.
+    pub fn difference(&self, new: &Self) -> Difference {
+        let mut found = Difference::default();
+        let runtime = (self.runtime_directory != new.runtime_directory).then_some("runtime_directory");
+        found.add("", runtime);
+        found.add(Http::DOC.name, self.http.changed(&new.http));
+        found.add(Health::DOC.name, self.health.changed(&new.health));
+        found.add(Pool::DOC.name, self.pool.changed(&new.pool));
+        found.add(Shutdown::DOC.name, self.shutdown.changed(&new.shutdown));
+        found.add(Log::DOC.name, self.log.changed(&new.log));
+        found.add(Control::DOC.name, self.control.changed(&new.control));
+        found
+    }
+
+    /// Takes over from `new` all that counts from now on.
+    pub fn adopt(&mut self, new: Self) {
+        let listen = std::mem::take(&mut self.http.listen);
+        let (runtime_directory, control) = (std::mem::take(&mut self.runtime_directory), self.control);
+        *self = Self { runtime_directory, control, http: Http { listen, ..new.http }, ..new };
+    }
+}
+
+impl Difference {
+    fn add(&mut self, section: &str, keys: impl IntoIterator<Item = &'static str>) {
+        for key in keys {
+            let name = if section.is_empty() { key.to_owned() } else { format!("[{section}] {key}") };
+            let waits = AT_START.contains(&(section, key));
+            if waits { self.restart.push(name) } else { self.live.push(name) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SECTIONS;
+
+    /// Keys that count from now on: a new key belongs here, and to whom it concerns, or into `AT_START`.
+    const LIVE: [(&str, &[&str]); 5] = [
+        (
+            "http",
+            &[
+                "trusted_proxies",
+                "timeout_head",
+                "timeout_keep_alive",
+                "timeout_response",
+                "timeout_body",
+                "timeout_tunnel",
+            ],
+        ),
+        ("health", &["path"]),
+        ("pool", &["boots", "running"]),
+        ("shutdown", &["budget"]),
+        ("log", &["access", "timestamps"]),
+    ];
+
+    #[test]
+    fn every_key_is_classified() {
+        for (section, key) in SECTIONS.iter().flat_map(|doc| doc.keys.iter().map(|key| (doc.name, key.name))) {
+            let live = LIVE.iter().any(|(name, keys)| *name == section && keys.contains(&key));
+            assert!(live != AT_START.contains(&(section, key)), "[{section}] {key}: does it count at once?");
+        }
+    }
+
+    #[test]
+    fn what_counts_at_once_is_adopted() {
+        let mut old = Config::default();
+        let mut new = Config { runtime_directory: "/other".into(), ..Config::default() };
+        new.http.listen.clear();
+        new.http.timeout_head *= 2;
+        new.log.access = false;
+        let found = old.difference(&new);
+        assert_eq!(found.live, ["[http] timeout_head", "[log] access"]);
+        assert_eq!(found.restart, ["runtime_directory", "[http] listen"]);
+        old.adopt(new.clone());
+        assert_eq!(old.difference(&new), Difference { live: Vec::new(), ..found });
+    }
+}

@@ -1,0 +1,541 @@
+//! Random units, and a world that answers the machine with random processes and holds it to its word after each event.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::{high, plain, tenant};
+use crate::config;
+use crate::manager::{Action, Event, Exit, JobId, JobKind, Manager, Notice, Step, Whom};
+use crate::unit::{KillMode, Pass, Restart, ServiceType, Signal, Target, Unit, UnitId};
+
+const BUDGET: Duration = Duration::from_secs(8);
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+pub(super) enum Act {
+    Pass(u64),
+    Ask(Index, JobKind),
+    Want(Index),
+    Idle(Index),
+    Idlest(Index),
+    Drain(Index),
+    Execute(Index),
+    Reach(Index),
+    Ready(Index),
+    Stopping(Index),
+    Say(Index, Notice),
+    /// A process becomes the main one that was not.
+    MainPid(Index),
+    /// A process leaves another one behind.
+    Fork(Index),
+    /// Such a one ends.
+    Leave(Index),
+    Exit(Index, Exit),
+    /// A pid that is nobody's.
+    Stray(u32),
+    Signal,
+    /// A reload: these are the units from now on.
+    Replace(Vec<Unit>),
+}
+
+pub(super) fn act() -> impl Strategy<Value = Act> {
+    let index = any::<Index>;
+    let kind = prop_oneof![Just(JobKind::Start), Just(JobKind::Stop), Just(JobKind::Restart), Just(JobKind::Reload)];
+    let exit = prop_oneof![
+        Just(Exit::Code(0)),
+        Just(Exit::Code(1)),
+        Just(Exit::Code(203)),
+        Just(Exit::Signal(libc::SIGTERM, false)),
+        Just(Exit::Signal(libc::SIGSEGV, true)),
+    ];
+    prop_oneof![
+        6 => prop_oneof![0..50_u64, 50..5_000_u64, 5_000..100_000_u64].prop_map(Act::Pass),
+        4 => (index(), kind).prop_map(|(unit, kind)| Act::Ask(unit, kind)),
+        6 => index().prop_map(Act::Want),
+        3 => index().prop_map(Act::Idle),
+        3 => index().prop_map(Act::Idlest),
+        3 => index().prop_map(Act::Drain),
+        5 => index().prop_map(Act::Execute),
+        2 => index().prop_map(Act::Reach),
+        5 => index().prop_map(Act::Ready),
+        1 => index().prop_map(Act::Stopping),
+        2 => (index(), notice()).prop_map(|(unit, notice)| Act::Say(unit, notice)),
+        1 => index().prop_map(Act::MainPid),
+        2 => index().prop_map(Act::Fork),
+        2 => index().prop_map(Act::Leave),
+        6 => (index(), exit).prop_map(|(unit, exit)| Act::Exit(unit, exit)),
+        1 => (1..5_000_u32).prop_map(Act::Stray),
+        1 => Just(Act::Signal),
+        2 => units().prop_map(Act::Replace),
+    ]
+}
+
+fn notice() -> impl Strategy<Value = Notice> {
+    prop_oneof![
+        Just(Notice::Reloading(None)),
+        Just(Notice::Watchdog),
+        Just(Notice::Trigger),
+        Just(Notice::Status("busy".into())),
+        (1..100_000_u64).prop_map(|ms| Notice::Extend(Duration::from_millis(ms))),
+        (0..20_000_u64).prop_map(|ms| Notice::WatchdogInterval(Duration::from_millis(ms))),
+    ]
+}
+
+/// Unit number `n` of a graph without circles: it starts after earlier units and before later ones only.
+/// What is needed and conflicted with at once is refused by `check`: here a world has the one or the other.
+fn unit(n: usize, conflicting: bool) -> impl Strategy<Value = Unit> {
+    use Restart::{Always, No, OnAbnormal, OnFailure, OnSuccess, OnWatchdog};
+    let restart =
+        prop::sample::select(vec![No, No, Always, Always, OnFailure, OnFailure, OnSuccess, OnAbnormal, OnWatchdog]);
+    use ServiceType::{Exec, Notify, NotifyReload, Oneshot};
+    let kind = prop::sample::select(vec![Exec, Exec, Notify, Notify, Oneshot, Oneshot, NotifyReload]);
+    let hooks =
+        (any::<u8>(), prop::sample::select(vec![KillMode::Group, KillMode::Group, KillMode::Mixed, KillMode::Process]));
+    let edges = prop::collection::vec((0..n.max(1), any::<u8>()), 0..3);
+    let targets = [Target::Boot, Target::Ready, Target::Idle, Target::Resume, Target::Shutdown];
+    let more = (prop::option::weighted(0.3, prop::sample::select(targets.to_vec())), 0..12_u8);
+    (0..8_u8, kind, restart, hooks, any::<bool>(), 1..20_u64, edges, more).prop_map(
+        move |(shape, kind, restart, (hooks, kill_mode), remain, stop, edges, (target, essential))| {
+            let name = format!("u{n}");
+            let mut unit = match shape {
+                0..=3 => tenant(&name).kind(kind),
+                4 => tenant(&name).port(),
+                5 => high(&name).kind(kind),
+                _ => plain(&name).kind(kind),
+            };
+            // As `check` wants it: such a oneshot would never end.
+            let endless = kind == Oneshot && matches!(restart, Always | OnSuccess);
+            unit = unit.restart(if endless { OnFailure } else { restart }).pre(usize::from(hooks) % 3);
+            let commands = |bit: u8| vec![vec!["/bin/true".into()]; usize::from(hooks >> bit & 1)];
+            unit.service.exec_start_post = commands(2);
+            unit.service.exec_reload = commands(3);
+            unit.service.exec_stop = commands(4);
+            unit.service.exec_stop_post = commands(5);
+            unit.service.watchdog = (hooks >> 6 == 3).then_some(Duration::from_secs(5));
+            unit.service.kill_mode = kill_mode;
+            unit.service.remain_after_exit = remain;
+            unit.service.timeout_stop = Duration::from_secs(stop);
+            unit.service.essential = essential == 0;
+            unit.wanted_by.extend(target);
+            if essential == 1 {
+                unit = unit.before(&format!("u{}", n + 1));
+            }
+            // A hook that needs a tenant brings on the lull that it is called for.
+            let hook = matches!(target, Some(Target::Idle | Target::Resume));
+            let needs = !hook && !conflicting;
+            for (other, bits) in edges.into_iter().filter(|(other, _)| *other < n) {
+                let other = format!("u{other}");
+                unit = if bits & 1 != 0 { unit.after(&other) } else { unit };
+                unit = if needs && bits & 2 != 0 { unit.requires(&other) } else { unit };
+                unit = if needs && bits & 4 != 0 { unit.wants(&other) } else { unit };
+                unit = if needs && bits & 24 == 8 { unit.binds_to(&other) } else { unit };
+                unit = if needs && bits & 24 == 16 { unit.part_of(&other) } else { unit };
+                unit = if conflicting && bits & 96 == 32 { unit.conflicts(&other) } else { unit };
+            }
+            unit
+        },
+    )
+}
+
+pub(super) fn units() -> impl Strategy<Value = Vec<Unit>> {
+    (1..8_usize, any::<bool>())
+        .prop_flat_map(|(count, conflicting)| (0..count).map(|n| unit(n, conflicting)).collect::<Vec<_>>())
+}
+
+/// The machine and a process table that answers it, and remembers what it was told.
+pub(super) struct World {
+    manager: Manager,
+    now: Instant,
+    boots: usize,
+    /// Most that may boot at the moment, and whether that has just changed.
+    most: usize,
+    replaced: bool,
+    /// There was a reload.
+    reloaded: bool,
+    running: Option<usize>,
+    /// Room was asked for.
+    room: bool,
+    /// Which spawns fail, which processes ignore SIGTERM or even SIGKILL for a while.
+    whims: Vec<u8>,
+    processes: BTreeMap<u32, (UnitId, Role)>,
+    next: u32,
+    /// Processes that die of the signals they were sent, at the next step.
+    dying: Vec<(u32, Exit)>,
+    asked: BTreeSet<u64>,
+    finished: BTreeMap<u64, u32>,
+    doors: HashMap<UnitId, Door>,
+    signalled: Option<Instant>,
+    pub exited: u32,
+}
+
+/// What a process is to its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The main process or a command, as the machine knows.
+    Own(Step),
+    /// Left behind by one of those.
+    Rest,
+}
+
+/// What the proxy has been told last.
+#[derive(Debug, Clone, Copy, Default)]
+struct Door {
+    open: bool,
+    watched: bool,
+}
+
+impl World {
+    pub(super) fn new(units: Vec<Unit>, (boots, running): (usize, Option<usize>), whims: Vec<u8>) -> Self {
+        let manager = Manager::new(
+            units,
+            config::Pool { boots, running },
+            config::Shutdown { budget: BUDGET },
+            1,
+            Instant::now(),
+        );
+        Self {
+            manager,
+            now: Instant::now(),
+            boots,
+            most: boots,
+            replaced: false,
+            reloaded: false,
+            running,
+            room: false,
+            whims,
+            processes: BTreeMap::new(),
+            next: 10_000,
+            dying: Vec::new(),
+            asked: BTreeSet::new(),
+            finished: BTreeMap::new(),
+            doors: HashMap::new(),
+            signalled: None,
+            exited: 0,
+        }
+    }
+
+    fn whim(&self, pid: u32) -> u8 {
+        self.whims[pid as usize % self.whims.len()]
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.manager.dispatch(self.now, event);
+        self.perform();
+    }
+
+    fn perform(&mut self) {
+        while let Some(action) = self.manager.action() {
+            assert_eq!(self.exited, 0, "{action:?} after the exit");
+            self.carry_out(action);
+        }
+        self.check();
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Spawn(id, step) => self.spawn(id, step),
+            Action::Kill(id, whom, signal) => {
+                let of = |wanted: fn(Role) -> bool| -> Vec<u32> {
+                    let hit = self.processes.iter().filter(|&(_, &(of, role))| of == id && wanted(role));
+                    hit.map(|(&pid, _)| pid).collect()
+                };
+                let hit = match whom {
+                    Whom::Process(pid) => vec![pid],
+                    Whom::Own => of(|role| role != Role::Rest),
+                    Whom::All => of(|_| true),
+                };
+                for pid in hit {
+                    assert_eq!(self.processes.get(&pid).map(|&(unit, _)| unit), Some(id), "a signal to a stranger");
+                    let deaf = if signal == Signal::KILL { 16 } else { 3 };
+                    if !self.whim(pid).is_multiple_of(deaf) {
+                        self.dying.push((pid, Exit::Signal(signal.number(), false)));
+                    }
+                }
+            }
+            Action::MakeRoom(wanted) => self.room = wanted,
+            Action::Watch(id) => {
+                assert_eq!(self.alive(id), 0, "watched while a process lives");
+                assert!(self.signalled.is_none() && !self.door(id).watched, "watched in vain");
+                *self.door(id) = Door { open: false, watched: true };
+            }
+            Action::Unwatch(id) => self.door(id).watched = false,
+            Action::Open(id) => {
+                assert_eq!(self.alive(id), 1, "open without a process");
+                assert!(!self.door(id).watched && !self.door(id).open, "open twice, or still watched");
+                self.door(id).open = true;
+            }
+            Action::Hold(id) => self.door(id).open = false,
+            Action::Gone(id) => {
+                assert_eq!(self.alive(id), 0, "gone while it lives");
+                self.door(id).open = false;
+            }
+            Action::Refuse(id, until) => {
+                assert!(!self.door(id).watched && until >= self.now && self.alive(id) == 0, "refused in vain");
+            }
+            Action::Probe(id) => assert_eq!(self.alive(id), 1, "probed without a process"),
+            Action::Finish(job, _) => *self.finished.entry(job.0).or_default() += 1,
+            Action::Renew(id) => assert!(self.manager.unit(id).is_some(), "a stranger is renewed"),
+            Action::Remove(id) => {
+                assert_eq!(self.alive(id), 0, "removed while it lives");
+                assert!(self.manager.unit(id).is_none(), "removed and still there");
+                self.doors.remove(&id);
+            }
+            Action::Tell(..) => {}
+            Action::Exit(code) => {
+                let essential = self.manager.units.values().any(|entry| entry.unit.service.essential);
+                assert!(code == 0 || essential, "exit {code}");
+                self.exited += 1;
+            }
+        }
+    }
+
+    fn spawn(&mut self, id: UnitId, step: Step) {
+        let (main, rest) =
+            (self.alive_as(id, |role| role == Role::Own(Step::Start)), self.alive_as(id, |role| role == Role::Rest));
+        let command = self.alive(id) - main;
+        assert!(command == 0 && (main == 0 || step != Step::Start), "two processes for one place");
+        let survivors = self.manager.units[id].unit.service.kill_mode == KillMode::Process;
+        let first = matches!(step, Step::StartPre(0))
+            || step == Step::Start && self.manager.units[id].unit.service.exec_start_pre.is_empty();
+        // A reload may change the kill mode of what it left behind.
+        assert!(rest == 0 || survivors || self.reloaded || !first, "two runs overlap");
+        let hook = self.manager.unit(id).is_some_and(|unit| unit.wanted_by.contains(&Target::Shutdown));
+        // What was decided in the turn in which all ended is taken back as soon as it is there.
+        let halted = self.manager.units[id].service.state.why().is_some();
+        assert!(self.manager.closing.is_none() || hook || halted, "started during the shutdown");
+        self.next += 1;
+        if self.whim(self.next).is_multiple_of(11) {
+            return self.manager.dispatch(self.now, Event::SpawnFailed(id));
+        }
+        self.processes.insert(self.next, (id, Role::Own(step)));
+        self.manager.dispatch(self.now, Event::Spawned(id, self.next));
+    }
+
+    fn door(&mut self, id: UnitId) -> &mut Door {
+        self.doors.entry(id).or_default()
+    }
+
+    /// Processes that the machine knows.
+    fn alive(&self, id: UnitId) -> usize {
+        self.alive_as(id, |role| role != Role::Rest)
+    }
+
+    fn alive_as(&self, id: UnitId, wanted: impl Fn(Role) -> bool) -> usize {
+        self.processes.values().filter(|&&(unit, role)| unit == id && wanted(role)).count()
+    }
+
+    /// What must hold between two events.
+    fn check(&mut self) {
+        if self.exited > 0 {
+            return;
+        }
+        let mut booting = 0;
+        for id in self.manager.ids().collect::<Vec<_>>() {
+            let (Some(unit), Some(status)) = (self.manager.unit(id), self.manager.status(id)) else { continue };
+            let own = self.processes.iter().filter(|&(_, &(of, role))| of == id && role != Role::Rest);
+            let alive: Vec<u32> = own.map(|(&pid, _)| pid).collect();
+            let mut known: Vec<u32> = self.manager.pids(id).collect();
+            known.sort_unstable();
+            assert_eq!(known, alive, "{} in {}", status.name, status.sub);
+            assert!(alive.iter().all(|&pid| self.manager.owner(pid) == Some(id)));
+            let coming = matches!(status.sub, "start-pre" | "start" | "start-post");
+            booting += usize::from(coming && unit.route.is_some());
+            let fds = unit.socket.as_ref().is_some_and(|socket| socket.pass == Pass::Fds);
+            let down = matches!(status.sub, "dead" | "failed") && status.retry.is_none();
+            if fds && down && self.manager.closing.is_none() {
+                assert!(self.doors.get(&id).is_some_and(|door| door.watched), "{} is down and deaf", status.name);
+            }
+        }
+        if self.replaced {
+            // One that boots may have become a tenant.
+            self.most = booting.max(self.boots);
+        }
+        self.replaced = false;
+        assert!(booting <= self.most, "{booting} tenants boot at once");
+        self.most = self.boots.max(booting);
+        // A reload may make a conflict, or a tenant, of what runs: it stops nothing for that.
+        if !self.reloaded {
+            self.check_bounds();
+        }
+    }
+
+    /// Not too many tenants, and never two that conflict.
+    fn check_bounds(&self) {
+        let units = &self.manager.units;
+        let running = units.values().filter(|entry| entry.tenant() && entry.service.state.live()).count();
+        assert!(self.running.is_none_or(|most| running <= most), "{running} tenants run");
+        let there = |id: UnitId| units[id].service.state.up() || units[id].service.state.coming();
+        for id in units.keys().filter(|&id| there(id)) {
+            let rival = self.manager.graph.links(id).conflicts.iter().find(|&&other| there(other));
+            assert_eq!(rival, None, "{} is up with a unit that it conflicts with", units[id].unit.name);
+        }
+    }
+
+    /// Whatever was begun comes to an end where every process does as it should: no job hangs, nobody waits for ever.
+    pub(super) fn calm_down(&mut self) {
+        for _ in 0..300 {
+            let hangs = self.manager.units.values().any(|entry| entry.job.is_some() || entry.service.state.waiting());
+            if !hangs || self.manager.closing.is_some() {
+                return;
+            }
+            for (pid, (id, role)) in self.processes.clone() {
+                let Some(entry) = self.manager.units.get(id) else { continue };
+                let ends = entry.service.state.stopping() || role != Role::Own(Step::Start);
+                if ends || entry.unit.service.kind == ServiceType::Oneshot {
+                    self.event(Event::Drained(id));
+                    self.exit(pid, Exit::Code(0));
+                } else if entry.service.state.coming() {
+                    self.event(Event::Executed(id, pid));
+                    self.event(Event::Reached(id));
+                    self.event(Event::Notified(id, Notice::Ready));
+                }
+            }
+            for id in self.manager.ids().collect::<Vec<_>>() {
+                if self.room {
+                    self.event(Event::Idlest(id));
+                }
+            }
+            self.pass(500);
+        }
+        let hang = self.manager.units.values().find(|entry| entry.job.is_some() || entry.service.state.waiting());
+        panic!("hangs: {:?}", hang.map(|entry| (&entry.unit.name, &entry.service.state, &entry.job)));
+    }
+
+    /// The process of the index among those of these roles, if there is one.
+    fn process(&self, index: Index, wanted: impl Fn(Role) -> bool) -> Option<(u32, UnitId, Role)> {
+        let list = self.processes.iter().filter(|&(_, &(_, role))| wanted(role));
+        let list: Vec<_> = list.map(|(&pid, &(id, role))| (pid, id, role)).collect();
+        (!list.is_empty()).then(|| list[index.index(list.len())])
+    }
+
+    fn any(&self, index: Index) -> UnitId {
+        let ids: Vec<UnitId> = self.manager.ids().collect();
+        ids[index.index(ids.len())]
+    }
+
+    fn exit(&mut self, pid: u32, exit: Exit) {
+        let Some((id, role)) = self.processes.remove(&pid) else { return };
+        let rest = self.alive_as(id, |role| role == Role::Rest) > 0;
+        match role {
+            Role::Own(_) => self.event(Event::Exited { pid, exit, rest }),
+            Role::Rest if !rest => self.event(Event::Emptied(id)),
+            Role::Rest => {}
+        }
+    }
+
+    /// Lets the time pass from deadline to deadline; what was signalled dies within it.
+    fn pass(&mut self, millis: u64) {
+        let end = self.now + Duration::from_millis(millis);
+        for (pid, exit) in std::mem::take(&mut self.dying) {
+            self.exit(pid, exit);
+        }
+        while let Some(at) = self.manager.deadline().filter(|&at| at <= end) {
+            self.elapse(at.max(self.now));
+            for (pid, exit) in std::mem::take(&mut self.dying) {
+                self.exit(pid, exit);
+            }
+        }
+        self.elapse(end);
+    }
+
+    fn elapse(&mut self, now: Instant) {
+        self.now = now;
+        self.manager.elapse(now);
+        assert!(self.manager.deadline().is_none_or(|at| at > now), "a deadline is left behind");
+        self.perform();
+    }
+
+    pub(super) fn act(&mut self, act: Act) {
+        match act {
+            Act::Pass(millis) => self.pass(millis),
+            Act::Ask(index, kind) => {
+                let job = self.asked.len() as u64;
+                self.asked.insert(job);
+                self.event(Event::Asked(JobId(job), self.any(index), kind));
+            }
+            Act::Want(index) => self.event(Event::Wanted(self.any(index))),
+            Act::Idle(index) => self.event(Event::Idled(self.any(index))),
+            Act::Idlest(index) => self.event(Event::Idlest(self.any(index))),
+            Act::Drain(index) => self.event(Event::Drained(self.any(index))),
+            Act::Reach(index) => self.event(Event::Reached(self.any(index))),
+            Act::Ready(index) => self.event(Event::Notified(self.any(index), Notice::Ready)),
+            Act::Stopping(index) => self.event(Event::Notified(self.any(index), Notice::Stopping)),
+            Act::Execute(index) => {
+                if let Some((pid, id, _)) = self.process(index, |role| role != Role::Rest) {
+                    self.event(Event::Executed(id, pid));
+                }
+            }
+            Act::Exit(index, exit) => {
+                if let Some((pid, _, role)) = self.process(index, |role| role != Role::Rest) {
+                    // A command mostly succeeds, or nothing would ever be started.
+                    let lucky = role != Role::Own(Step::Start) && !self.whim(pid).is_multiple_of(4);
+                    self.exit(pid, if lucky { Exit::Code(0) } else { exit });
+                }
+            }
+            Act::Say(index, notice) => self.event(Event::Notified(self.any(index), notice)),
+            Act::MainPid(index) => self.another_main(index),
+            Act::Fork(index) => {
+                if let Some((_, id, _)) = self.process(index, |role| role != Role::Rest) {
+                    self.next += 1;
+                    self.processes.insert(self.next, (id, Role::Rest));
+                }
+            }
+            Act::Leave(index) => {
+                if let Some((pid, ..)) = self.process(index, |role| role == Role::Rest) {
+                    self.exit(pid, Exit::Code(0));
+                }
+            }
+            Act::Stray(pid) => self.event(Event::Exited { pid, exit: Exit::Code(0), rest: false }),
+            Act::Replace(units) => self.replace(units),
+            Act::Signal => {
+                self.signalled = self.signalled.or(Some(self.now));
+                self.event(Event::Signalled);
+            }
+        }
+    }
+
+    fn replace(&mut self, units: Vec<Unit>) {
+        let names: BTreeSet<_> = units.iter().map(|unit| unit.name.to_string()).collect();
+        (self.replaced, self.reloaded) = (true, true);
+        let pool = config::Pool { boots: self.boots, running: self.running };
+        self.manager.replace(self.now, units, pool, config::Shutdown { budget: BUDGET });
+        if self.manager.closing.is_none() {
+            let known = |name: &String| self.manager.find(name).is_some();
+            assert!(names.iter().all(known), "a unit is missing");
+            assert!((0..8).all(|n| names.contains(&format!("u{n}")) == known(&format!("u{n}"))));
+        }
+        self.perform();
+    }
+
+    /// MAINPID= of a process that was left behind: the main one is one of those from now on.
+    fn another_main(&mut self, index: Index) {
+        let Some((pid, id, _)) = self.process(index, |role| role == Role::Rest) else { return };
+        let old = self.manager.main(id);
+        self.manager.dispatch(self.now, Event::Notified(id, Notice::MainPid(pid)));
+        if let Some(old) = old.filter(|_| self.manager.main(id) == Some(pid)) {
+            self.processes.insert(old, (id, Role::Rest));
+            self.processes.insert(pid, (id, Role::Own(Step::Start)));
+        }
+        self.perform();
+    }
+
+    /// The shutdown ends, whatever the processes do, inside the budget.
+    pub(super) fn end(&mut self) {
+        if self.signalled.is_none() {
+            self.act(Act::Signal);
+        }
+        let begun = self.signalled.unwrap_or(self.now);
+        let over = begun + BUDGET;
+        let left = over.saturating_duration_since(self.now).as_millis() as u64;
+        self.pass(left);
+        assert_eq!(self.exited, 1, "the shutdown does not end");
+        assert_eq!(self.manager.deadline(), None);
+        for job in &self.asked {
+            assert_eq!(self.finished.get(job), Some(&1), "job {job}");
+        }
+        assert!(self.finished.keys().all(|job| self.asked.contains(job)));
+    }
+}
