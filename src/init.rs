@@ -143,6 +143,10 @@ impl Init {
             self.readiness(source, readiness);
         }
         self.settle();
+        // We may have been stopped within this turn: what was said meanwhile counts before what is overdue.
+        if self.manager.deadline().is_some_and(|due| due <= self.now) {
+            self.hear();
+        }
         self.manager.elapse(self.now);
         self.proxy.elapse();
         self.journal.elapse(self.now);
@@ -214,12 +218,9 @@ impl Init {
         }
         self.reap();
         for _ in 0..set.stop {
-            if !std::mem::replace(&mut self.stopping, true) {
-                self.proxy.drain();
-                self.give_up_reload();
-            }
             self.dispatch(Event::Signalled);
         }
+        self.follow_end();
         if set.hangup && !self.stopping {
             self.reload(None);
         }
@@ -282,14 +283,23 @@ impl Init {
                 self.perform(action);
             }
             self.proxy.settle();
-            let Some(fact) = self.proxy.fact() else { return };
+            let Some(fact) = self.proxy.fact() else { return self.follow_end() };
             self.dispatch(match fact {
                 Fact::Wanted(unit) => Event::Wanted(unit),
                 Fact::Idled(unit) => Event::Idled(unit),
+                Fact::Idlest(unit) => Event::Idlest(unit),
                 Fact::Served(unit) => Event::Served(unit),
                 Fact::Drained(unit) => Event::Drained(unit),
                 Fact::Reached(unit) => Event::Reached(unit),
             });
+        }
+    }
+
+    /// All ends, by a signal or with an essential unit: nobody is let in any more.
+    fn follow_end(&mut self) {
+        if self.manager.is_closing() && !std::mem::replace(&mut self.stopping, true) {
+            self.proxy.drain();
+            self.give_up_reload();
         }
     }
 

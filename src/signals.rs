@@ -66,6 +66,7 @@ fn count(from: &mut UnixStream, failed: &mut bool) -> usize {
     let mut total = 0;
     loop {
         match from.read(&mut buffer) {
+            // A short read has emptied it: what comes after is an edge of its own.
             Ok(bytes) if bytes < buffer.len() => return total + bytes,
             Ok(bytes) => total += bytes,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -22,7 +22,7 @@ impl Init {
         match action {
             Action::Spawn(unit, step) => self.spawn(unit, step),
             Action::Kill(unit, whom, signal) => self.signal(unit, whom, signal),
-            Action::MakeRoom(_) => {}
+            Action::MakeRoom(wanted) => self.proxy.make_room(wanted),
             Action::Watch(unit) => self.proxy.watch(unit),
             Action::Unwatch(unit) => self.proxy.unwatch(unit),
             Action::Open(unit) => self.proxy.open(unit),

@@ -45,6 +45,11 @@ impl Closing {
 }
 
 impl Manager {
+    /// All ends.
+    pub fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
     /// The first signal stops everything in order, the second soon, every further one at once.
     pub(super) fn signalled(&mut self) {
         if self.closing.is_none() {

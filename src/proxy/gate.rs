@@ -102,12 +102,15 @@ impl Proxy {
         if let Some(upstream) = self.upstreams.get_mut(unit) {
             upstream.ready = Some(self.shared.now);
         }
+        // It may have nothing to do: whoever wanted it has left.
+        self.offer_room();
     }
 
     /// Requests wait from now on; idle connections are closed; says `Drained` when none is in flight.
     pub fn hold(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         upstream.gate = Gate::Held;
+        upstream.quiet = None;
         upstream.probe.clear();
         self.close_idle(unit);
         self.report_drained(unit);
@@ -275,12 +278,33 @@ impl Proxy {
     /// Starts the idle clock of a tenant that has nothing to do, or stops it.
     pub(super) fn rest(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
-        let Some(idle_stop) = upstream.idle_stop else { return };
-        if upstream.gate == Gate::Open && upstream.is_quiet() {
-            self.shared.timers.set(&mut upstream.idle, self.shared.now + idle_stop, Owner::Idle(unit));
-        } else {
-            upstream.idle.clear();
+        let quiet = upstream.gate == Gate::Open && upstream.is_quiet();
+        upstream.quiet = quiet.then_some(self.shared.now);
+        match upstream.idle_stop {
+            Some(idle_stop) if quiet => {
+                self.shared.timers.set(&mut upstream.idle, self.shared.now + idle_stop, Owner::Idle(unit));
+            }
+            Some(_) => upstream.idle.clear(),
+            None => {}
         }
+        if quiet {
+            self.offer_room();
+        }
+    }
+
+    /// Somebody needs room: the tenant that is quiet longest is named, now or as soon as there is one. `false` takes it back.
+    pub fn make_room(&mut self, wanted: bool) {
+        self.room = wanted;
+        self.offer_room();
+    }
+
+    fn offer_room(&mut self) {
+        if !self.room {
+            return;
+        }
+        let open = self.upstreams.iter().filter(|(_, upstream)| upstream.gate == Gate::Open);
+        let quiet = open.filter_map(|(unit, upstream)| Some((upstream.quiet?, unit)));
+        self.shared.facts.extend(quiet.min().map(|(_, unit)| Fact::Idlest(unit)));
     }
 
     pub(super) fn idle_due(&mut self, unit: UnitId, entry: Instant) {

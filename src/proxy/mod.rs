@@ -54,6 +54,8 @@ pub enum Fact {
     Wanted(UnitId),
     /// Nothing in flight, no WebSocket, nothing waiting for its `idle_stop`.
     Idled(UnitId),
+    /// Room is wanted: of those that are idle, this one is so longest.
+    Idlest(UnitId),
     /// The first answer since the gate was opened.
     Served(UnitId),
     /// After a hold: no request is in flight any more.
@@ -81,6 +83,8 @@ pub struct Proxy {
     upstreams: SecondaryMap<UnitId, Upstream>,
     table: Table,
     doors: Doors,
+    /// Somebody waits for a tenant to be idle.
+    room: bool,
     shared: Shared,
 }
 
@@ -139,6 +143,7 @@ impl Proxy {
             upstreams: SecondaryMap::new(),
             table,
             doors: Doors::new(),
+            room: false,
             shared,
         })
     }

@@ -33,6 +33,8 @@ pub(super) struct Upstream {
     pub busy: usize,
     /// Open WebSockets.
     pub tunnels: usize,
+    /// Since when it is open and has nothing to do.
+    pub quiet: Option<Instant>,
     /// The alarm of the idle clock.
     pub idle: Alarm,
     /// The alarm of the next connect to a port that did not answer.
@@ -97,6 +99,7 @@ impl Upstream {
             waiting: VecDeque::new(),
             busy: 0,
             tunnels: 0,
+            quiet: None,
             idle: Alarm::default(),
             probe: Alarm::default(),
             probing: None,

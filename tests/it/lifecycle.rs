@@ -68,8 +68,7 @@ fn a_program_that_does_not_exist_is_followed_by_stop_post() {
 
 #[test]
 fn t28_a_death_leaves_the_reload_and_restart_applies() {
-    let say = |word: &str| format!("printf '{word}' > @DIR@/text; {SEND}");
-    let main = format!("{}; {}; read x < @DIR@/gate; exit 3", say("READY=1"), say("RELOADING=1"));
+    let main = "systemd-notify --ready; systemd-notify RELOADING=1; read x < @DIR@/gate; exit 3";
     let service = format!(
         "[service]\ntype = \"notify\"\nnotify_access = \"all\"\nrestart = \"on-failure\"\nrestart_sec = \"1000s\"\n\
          restart_max_delay_sec = \"2000s\"\nexec_start = [\"sh\", \"-c\", \"{main}\"]\n"
@@ -93,7 +92,7 @@ fn t28_a_death_leaves_the_reload_and_restart_applies() {
 #[test]
 fn t29_a_foreign_main_pid_is_not_believed() {
     for pid in ["0", "1", "x", "99999999", "4294967297"] {
-        let main = format!("printf 'MAINPID={pid}\\\\nREADY=1\\\\nSTATUS=said' > @DIR@/text; {SEND}; exec sleep 1000");
+        let main = format!("printf 'MAINPID={pid}\\\\nREADY=1\\\\nSTATUS=said' > @DIR@/text; {SEND} & exec sleep 1000");
         let service = format!(
             "[service]\ntype = \"notify\"\nnotify_access = \"all\"\nexec_start = [\"sh\", \"-c\", \"{main}\"]\n"
         );
@@ -106,12 +105,12 @@ fn t29_a_foreign_main_pid_is_not_believed() {
     }
 }
 
-/// Sends the file `text` as one datagram.
-const SEND: &str = "perl -MIO::Socket::UNIX -e 'open F, shift; local $/; $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Peer => $ENV{NOTIFY_SOCKET}) or die; $s->send(<F>)' @DIR@/text";
+/// Sends the file `text` as one datagram, and stays: a sender that is gone is nobody's.
+const SEND: &str = "perl -MIO::Socket::UNIX -e 'open F, shift; local $/; $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Peer => $ENV{NOTIFY_SOCKET}) or die; $s->send(<F>); sleep 1000' @DIR@/text";
 
 #[test]
 fn a_child_of_the_service_is_not_heard_unless_it_may_speak() {
-    let main = format!("printf 'STATUS=child' > @DIR@/text; {SEND}; exec sleep 1000");
+    let main = format!("printf 'STATUS=child' > @DIR@/text; {SEND} & exec sleep 1000");
     for (access, heard) in [("main", false), ("all", true)] {
         let service = format!("[service]\nnotify_access = \"{access}\"\nexec_start = [\"sh\", \"-c\", \"{main}\"]\n");
         let init = Init::new().unit("a.toml", &service).start();

@@ -46,6 +46,7 @@ mod notifiers;
 mod notify;
 mod operate;
 mod origin_itself;
+mod pool;
 mod process;
 mod rails;
 mod reap;
