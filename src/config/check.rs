@@ -1,13 +1,12 @@
 //! What tenantd.toml and the units must not say together.
 
 use std::path::Path;
-use std::time::Duration;
 
-use super::Config;
+use super::{Config, budget};
+use crate::unit::Listen;
 use crate::unit::layers::Layers;
 use crate::unit::load::Draft;
-use crate::unit::report::{Place, Report};
-use crate::unit::{Listen, Priority};
+use crate::unit::report::Report;
 
 /// Names in the runtime directory that are tenantd's own.
 const OWN_SOCKETS: [&str; 2] = ["control.sock", "notify.sock"];
@@ -19,7 +18,7 @@ pub(super) fn together(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>
         socket(config, draft, report);
         runtime_directory(config, draft, report);
     }
-    budget(config, daemon, drafts, report);
+    budget::check(config, daemon, drafts, report);
 }
 
 /// The health check would hide a tenant of the same path.
@@ -61,28 +60,4 @@ fn runtime_directory(config: &Config, Draft { unit, layers, .. }: &Draft<'_>, re
 
 fn own_socket(runtime: &Path, path: &Path) -> bool {
     path.strip_prefix(runtime).is_ok_and(|rest| OWN_SOCKETS.iter().any(|own| rest == Path::new(own)))
-}
-
-/// Normal units stop first, side by side, then the high ones: does the budget hold both? Silent about mere defaults.
-fn budget(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>], report: &mut Report) {
-    let longest = |priority: Priority| {
-        let stops = drafts.iter().filter(|draft| draft.unit.priority == priority);
-        stops.max_by_key(|draft| draft.unit.service.timeout_stop)
-    };
-    let (normal, high) = (longest(Priority::Normal), longest(Priority::High));
-    let stop = |draft: Option<&Draft<'_>>| draft.map_or(Duration::ZERO, |draft| draft.unit.service.timeout_stop);
-    let written = |draft: &&Draft<'_>| draft.layers.node("service", "timeout_stop").is_some();
-    let place = |draft: &Draft<'_>| draft.layers.place("service", "timeout_stop");
-    let own = daemon.node("shutdown", "budget").map(|node| node.place);
-    let place: Option<Place> = [normal, high].into_iter().flatten().find(written).map(place).or(own);
-    let (sum, most) = (stop(normal).saturating_add(stop(high)), config.shutdown.budget);
-    if let Some(place) = place.filter(|_| sum > most) {
-        let message = format!(
-            "stopping may take {sum:?}: {:?} for normal units, then {:?} for high ones; [shutdown] budget is {most:?}: \
-             raise it (and the container's stop timeout above it), or lower timeout_stop",
-            stop(normal),
-            stop(high)
-        );
-        report.warning(place, message);
-    }
 }

@@ -1,5 +1,6 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
+mod budget;
 mod check;
 mod difference;
 mod load;
