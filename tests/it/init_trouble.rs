@@ -313,11 +313,22 @@ fn requests_that_wait_in_a_short_back_off_are_served_after_a_stop() {
 
 #[test]
 fn a_restart_without_any_delay_does_not_spin() {
-    let unit = "[unit]\nwanted_by = [\"boot\"]\n[service]\nexec_start = [\"false\"]\nrestart = \"always\"\nrestart_sec = \"0s\"\n";
+    let unit = "[unit]\nwanted_by = [\"boot\"]\n[service]\nexec_start = [\"false\"]\nrestart = \"always\"\nrestart_sec = \"0s\"\nstart_limit_burst = 1000\n";
     let init = Init::new().unit("spin.toml", unit).start();
     // The tenth failure comes after three seconds and more; with no growth there are thousands by then.
     eventually("it has failed nine times", || init.status("spin")["failures"].as_u64() >= Some(9));
     assert!(init.status("spin")["retry_ms"].as_u64() > Some(1_000), "{}", init.status("spin"));
+}
+
+#[test]
+fn the_start_limit_pauses_and_says_when_the_next_try_is() {
+    let unit = "[unit]\nwanted_by = [\"boot\"]\n[service]\nexec_start = [\"false\"]\nrestart = \"always\"\nrestart_sec = \"1ms\"\nrestart_max_delay_sec = \"2s\"\n";
+    let init = Init::new().unit("limit.toml", unit).start();
+    init.wait_log(&["limit: failed: exit-code, status=1/FAILURE; start limit hit, next try in"]);
+    assert_eq!(init.status("limit")["failures"], 5);
+    eventually("it goes on trying", || init.status("limit")["failures"].as_u64() > Some(5));
+    let again = init.verb(&["reset-failed", "limit"]);
+    again.expect(0);
 }
 
 #[test]
