@@ -23,6 +23,12 @@ pub(crate) fn commands(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<Vec<String
     if !node.value.is_array() {
         return command(node, cx).map(|words| vec![words]);
     }
+    let words: Option<Vec<&str>> = node.items().map(|item| item.value.as_str()).collect();
+    if let Some(option) = words.and_then(|words| words.into_iter().skip(1).find(|word| word.starts_with('-'))) {
+        let why = "is no program: each item of this array is a command";
+        cx.error(node.place, format!("\"{option}\" {why}; write one command as a string, or as an array in the array"));
+        return None;
+    }
     let read: Vec<Option<Vec<String>>> = node.items().map(|item| command(item, cx)).collect();
     read.into_iter().collect()
 }

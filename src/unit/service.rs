@@ -31,7 +31,8 @@ section! {
         exec_start_pre: Vec<Vec<String>> as commands = Vec::new();
         /// Run one after the other once the service is started, before what comes after it is; the first that fails ends it.
         exec_start_post: Vec<Vec<String>> as commands = Vec::new();
-        /// Run one after the other by `tenantd reload UNIT`, with `MAINPID`; a failure leaves the service as it was.
+        /// Run one after the other by `tenantd reload UNIT`, with `MAINPID`: `"sh -c 'kill -HUP $MAINPID'"`. A failure leaves
+        /// the service as it was.
         exec_reload: Vec<Vec<String>> as commands = Vec::new();
         /// Run one after the other to stop a started service, with `MAINPID`; what then still runs gets `kill_signal`.
         exec_stop: Vec<Vec<String>> as commands = Vec::new();

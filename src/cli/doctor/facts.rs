@@ -83,7 +83,10 @@ impl Facts {
             line.map(str::trim).unwrap_or_default()
         };
         let uid = geteuid().as_raw();
-        let group = format!("/sys/fs/cgroup{}", own_group(&read("/proc/self/cgroup")));
+        // On a hybrid host version 2 has a place of its own.
+        let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+        let mount = mounts.into_iter().find(|at| Path::new(at).join("cgroup.procs").exists()).unwrap_or(mounts[0]);
+        let group = format!("{mount}{}", own_group(&read("/proc/self/cgroup")));
         Self {
             pid: daemon.unwrap_or_else(std::process::id),
             uid,
