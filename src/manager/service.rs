@@ -198,7 +198,7 @@ impl Service {
             // Nobody asked for this process: never two for one unit.
             (I::Spawned(pid), S::Dead | S::Waiting | S::Running(_) | S::Exited | S::Failed { .. }
                 | S::AutoRestart { .. }) => (self.state, Some(Effect::Kill(Whom::Process(pid), Signal::KILL))),
-            (I::SpawnFailed, S::Starting(starting)) => self.start_failed(starting, Outcome::Resources, cx),
+            (I::SpawnFailed, S::Starting(starting)) => self.start_unmade(starting, cx),
             (I::SpawnFailed, S::Reloading(reloading)) => self.reload_failed(reloading, Outcome::Resources, cx),
             (I::SpawnFailed, S::Ending(ending)) => self.stop_command_failed(ending, cx),
             (I::SpawnFailed, S::Dead | S::Waiting | S::Running(_) | S::Exited | S::Failed { .. }

@@ -97,10 +97,16 @@ impl Service {
         }
     }
 
-    /// A command or the main process has failed, or could not be made.
-    pub(super) fn start_failed(&mut self, starting: Starting, outcome: Outcome, cx: Context) -> Next {
+    /// The process that was asked for could not be made.
+    pub(super) fn start_unmade(&mut self, starting: Starting, cx: Context) -> Next {
         let procs = starting.procs.given_up().unwrap_or(starting.procs);
-        self.terminate(procs, End::new(Why::Failed, outcome), cx)
+        self.start_failed(starting.with(procs), Outcome::Resources, cx)
+    }
+
+    /// A command or the main process has failed. One that was asked for and is not there yet is still waited for: its answer
+    /// must not be taken for that of the next.
+    pub(super) fn start_failed(&mut self, starting: Starting, outcome: Outcome, cx: Context) -> Next {
+        self.terminate(starting.procs, End::new(Why::Failed, outcome), cx)
     }
 
     pub(super) fn start_overdue(&mut self, starting: Starting, cx: Context) -> Next {

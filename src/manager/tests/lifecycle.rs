@@ -85,6 +85,23 @@ fn stop_post_runs_after_a_failed_start_too() {
 }
 
 #[test]
+fn what_was_asked_for_before_a_death_is_not_taken_for_what_follows_it() {
+    let mut w = World::booted([every_hook()]);
+    w.start(1, "a");
+    w.exit("a", 0);
+    let (id, main) = (w.id("a"), w.pid("a"));
+    // Both facts come in one turn: the spawn of the first is not done when the second is heard.
+    w.manager.dispatch(w.now, Event::Executed(id, main));
+    assert_eq!(
+        w.event(Event::Exited { pid: main, exit: Exit::Code(9), rest: false }),
+        ["a spawn post 0", "a terminate", "a SIGTERM to one"]
+    );
+    assert_eq!(w.exit("a", 0), ["a spawn stop-post 0"]);
+    w.exit("a", 0);
+    assert_eq!(w.exit("a", 0), ["job 1 failed: exit-code, status=9"]);
+}
+
+#[test]
 fn a_process_that_could_not_be_made_is_followed_by_stop_post() {
     let mut w = World::booted([plain("a").service(|service| service.exec_stop_post = commands(1))]);
     w.broken.push("a");
