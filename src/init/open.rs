@@ -41,10 +41,12 @@ impl Init {
         journal.take_panics();
         warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));
         let runtime = Runtime::open(&config, &poller)?;
+        let (mut proxy, listen) = open_doors(&config, &poller, runtime.private)?;
+        // The doors are open, and nobody is let in yet: the kernel's first move into a cgroup takes 9 ms, and what a former
+        // tenantd has left is killed.
         let (tracker, note) = Tracker::open(&config.runtime_directory);
         inherited.notes.extend(note);
         inherited.notes.extend(tracker.prepare(units.iter()));
-        let (mut proxy, listen) = open_doors(&config, &poller, runtime.private)?;
         let now = Instant::now();
         let manager = Manager::new(units, config.pool, config.shutdown, seed(), now);
         boot::without_umask(|| add_sockets(&mut proxy, &manager))?;

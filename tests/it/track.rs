@@ -279,6 +279,8 @@ fn t93_a_successor_kills_what_a_killed_tenantd_left() {
     let mut next = Command::new(TENANTD);
     let mut next = next.arg("--config").arg(init.path()).stdout(Stdio::null()).spawn().expect("tenantd runs");
     eventually("the next one listens", || std::net::TcpStream::connect(init.address()).is_ok());
+    // Whoever connects is let in when they are gone.
+    assert!(init.raw(b"GET /up HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").contains("200"));
     assert_eq!(left.iter().filter(alive).count(), 0, "alive beside the next ones");
     signal(next.id(), Signal::SIGTERM);
     assert_eq!(next.wait().expect("it ends").code(), Some(0));
