@@ -286,6 +286,7 @@ impl Init {
             let Some(fact) = self.proxy.fact() else { return self.follow_end() };
             self.dispatch(match fact {
                 Fact::Wanted(unit) => Event::Wanted(unit),
+                Fact::Unwanted(unit) => Event::Unwanted(unit),
                 Fact::Idled(unit) => Event::Idled(unit),
                 Fact::Idlest(unit) => Event::Idlest(unit),
                 Fact::Served(unit) => Event::Served(unit),

@@ -59,6 +59,7 @@ mod tests {
             "http",
             &[
                 "trusted_proxies",
+                "waiting",
                 "timeout_head",
                 "timeout_keep_alive",
                 "timeout_response",

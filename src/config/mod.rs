@@ -87,6 +87,9 @@ section! {
         /// Proxies of ours in front of us, as networks; their X-Forwarded-*, Forwarded, X-Real-IP, X-Request-Id and
         /// X-Request-Start are believed. Default: nobody's.
         trusted_proxies: Vec<Network> = Vec::new();
+        /// Most requests that wait, for all tenants together; default 4096. Beyond it 503 with Retry-After, but for the first
+        /// of each tenant, so that no flood keeps the others asleep.
+        waiting: usize as positive = 4096;
         /// Longest time for a whole request head; default 10 s. Then 408.
         timeout_head: Duration as positive = Duration::from_secs(10);
         /// Longest time between two requests of a connection; default 300 s (kamal-proxy keeps idle connections).

@@ -57,9 +57,8 @@ impl Proxy {
     pub fn drain(&mut self) {
         self.doors.listeners.clear();
         self.shared.draining = true;
-        let waiting: Vec<_> = self.upstreams.values_mut().flat_map(|up| std::mem::take(&mut up.waiting)).collect();
-        for key in waiting {
-            self.turn_away(key);
+        for unit in self.upstreams.keys().collect::<Vec<_>>() {
+            self.empty_room(unit).into_iter().for_each(|key| self.turn_away(key));
         }
     }
 

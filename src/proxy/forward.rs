@@ -34,7 +34,7 @@ impl Proxy {
                 exchange.tries += 1;
                 exchange.conn = Some(conn);
                 self.conns[conn].client = Some(key);
-                self.upstreams[unit].busy += 1;
+                self.upstreams[unit].begin(exchange.upgrade);
                 let after = self.patience(key, unit);
                 self.set_alarm(key, after);
                 true
@@ -181,7 +181,7 @@ impl Proxy {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         match tunnel {
             true => upstream.tunnels -= 1,
-            false => upstream.busy -= 1,
+            false => upstream.end(client.exchange.upgrade),
         }
         if reusable && upstream.gate == super::upstream::Gate::Open {
             upstream.pool.push(conn_key);
@@ -194,8 +194,7 @@ impl Proxy {
 
     /// Sends requests that wait, in order, as far as the tenant takes them.
     pub(super) fn serve_waiting(&mut self, unit: UnitId) {
-        while let Some(upstream) = self.upstreams.get_mut(unit).filter(|upstream| upstream.has_room()) {
-            let Some(key) = upstream.waiting.pop_front() else { return };
+        while let Some(key) = self.next_waiting(unit) {
             if !self.clients.contains_key(key) {
                 continue;
             }

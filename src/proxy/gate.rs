@@ -181,9 +181,9 @@ impl Proxy {
     /// that the next start does not act on a request that has been answered.
     pub fn refuse(&mut self, unit: UnitId, until: Instant) {
         let users = self.users(unit);
+        let waiting = self.empty_room(unit);
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         upstream.gate = Gate::Refusing(until);
-        let waiting = std::mem::take(&mut upstream.waiting);
         let unanswered = |key: &ClientKey| {
             self.clients.get(*key).is_some_and(|c| c.phase == Phase::Exchange && c.exchange.answer.is_none())
         };

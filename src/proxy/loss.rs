@@ -16,8 +16,8 @@ impl Proxy {
     pub(super) fn refuse_client(&mut self, key: ClientKey, status: u16, detail: &str, retry: Option<Duration>) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let unit = client.exchange.unit;
-        if let Some(upstream) = unit.and_then(|unit| self.upstreams.get_mut(unit)) {
-            upstream.forget(key);
+        if let Some(unit) = unit {
+            self.leave_room(key, unit);
         }
         self.release(key, false);
         self.answer(key, status, detail, retry);
@@ -85,17 +85,9 @@ impl Proxy {
 
     /// Back into the waiting room: it was first, and is first again.
     fn put_back(&mut self, key: ClientKey, unit: UnitId) {
-        let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else { return };
+        let Some(client) = self.clients.get_mut(key) else { return };
         client.exchange.sent = 0;
-        client.phase = Phase::Waiting;
-        upstream.waiting.push_front(key);
-        let waited = match client.exchange.tries {
-            0 => self.shared.now.saturating_duration_since(client.exchange.arrived),
-            _ => Duration::ZERO,
-        };
-        let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
-        self.set_alarm(key, wait.saturating_sub(waited));
-        self.want(unit);
+        self.let_wait(key, unit, true);
     }
 
     /// No answer in time.

@@ -14,10 +14,12 @@ mod ids;
 mod listener;
 mod loss;
 mod renew;
+mod room;
 mod session;
 mod timers;
 mod tunnel;
 mod upstream;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::io;
@@ -52,6 +54,8 @@ slotmap::new_key_type! {
 pub enum Fact {
     /// A request waits, or lies in the listener's queue, and the tenant is down.
     Wanted(UnitId),
+    /// Whoever waited for it has left.
+    Unwanted(UnitId),
     /// Nothing in flight, no WebSocket, nothing waiting for its `idle_stop`.
     Idled(UnitId),
     /// Room is wanted: of those that are idle, this one is so longest.
@@ -101,6 +105,8 @@ struct Shared {
     facts: VecDeque<Fact>,
     /// Clients that have something to do in this turn.
     pending: VecDeque<ClientKey>,
+    /// How many wait, for all tenants together.
+    waiting: usize,
     access: AccessLog,
     ids: Ids,
     limits: Http,
@@ -129,6 +135,7 @@ impl Proxy {
             head: Vec::with_capacity(1024),
             facts: VecDeque::new(),
             pending: VecDeque::new(),
+            waiting: 0,
             access: AccessLog::new(access),
             ids: Ids::new()?,
             limits,

@@ -159,14 +159,9 @@ impl Proxy {
     }
 
     fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
-        let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else {
-            return 0;
-        };
+        let admission = self.admission(unit, head.upgrade.is_some());
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
         client.exchange.unit = Some(unit);
-        let admission = match self.shared.draining {
-            true => Admission::Refuse(Duration::from_secs(1)),
-            false => upstream.admit(self.shared.now),
-        };
         if let Admission::Refuse(after) = admission {
             self.answer(key, 503, "the application is not available", Some(after));
             return 0;
@@ -192,11 +187,7 @@ impl Proxy {
         if admission == Admission::Send {
             self.dispatch(key, unit);
         } else {
-            let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
-            upstream.waiting.push_back(key);
-            client.phase = Phase::Waiting;
-            self.want(unit);
-            self.set_alarm(key, wait);
+            self.let_wait(key, unit, false);
         }
         taken
     }
@@ -299,10 +290,10 @@ impl Proxy {
             client.input.clear(&mut self.shared.pool);
             client.output.clear(&mut self.shared.pool);
         }
-        if let (Phase::Waiting, Some(upstream)) = (phase, unit.and_then(|unit| self.upstreams.get_mut(unit))) {
-            upstream.forget(key);
-        }
         if let Some(unit) = unit {
+            if phase == Phase::Waiting {
+                self.left_waiting(key, unit);
+            }
             self.rest(unit);
         }
     }
