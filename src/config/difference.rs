@@ -60,6 +60,7 @@ mod tests {
             &[
                 "trusted_proxies",
                 "waiting",
+                "never_wake",
                 "timeout_head",
                 "timeout_keep_alive",
                 "timeout_response",

@@ -90,6 +90,10 @@ section! {
         /// Most requests that wait, for all tenants together; default 4096. Beyond it 503 with Retry-After, but for the first
         /// of each tenant, so that no flood keeps the others asleep.
         waiting: usize as positive = 4096;
+        /// Paths below a tenant's prefix that do not wake it; `*` is any text. While it sleeps the path of `[health]` gets 200,
+        /// the others 404; while it runs they are its own. An empty list switches it off. Default: "/up", "/robots.txt",
+        /// "/favicon.ico", "/apple-touch-icon*.png", "/.well-known/security.txt", "/.env*", "/.git/*", "/wp-*", "*.php".
+        never_wake: Vec<String> as patterns = NEVER_WAKE.map(str::to_owned).to_vec();
         /// Longest time for a whole request head; default 10 s. Then 408.
         timeout_head: Duration as positive = Duration::from_secs(10);
         /// Longest time between two requests of a connection; default 300 s (kamal-proxy keeps idle connections).
@@ -151,6 +155,30 @@ section! {
         /// started, stopped, killed and reset by root and tenantd's own user alone.
         mode: u32 as mode = 0o600;
     }
+}
+
+/// Probes, what browsers and robots ask for by themselves, and what scanners look for.
+const NEVER_WAKE: [&str; 9] = [
+    "/up",
+    "/robots.txt",
+    "/favicon.ico",
+    "/apple-touch-icon*.png",
+    "/.well-known/security.txt",
+    "/.env*",
+    "/.git/*",
+    "/wp-*",
+    "*.php",
+];
+
+/// Patterns of paths.
+fn patterns(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
+    let all = Vec::<String>::read(node, cx)?;
+    for (pattern, item) in all.iter().zip(node.items()) {
+        if !pattern.starts_with(['/', '*']) || pattern.contains(['?', '#']) {
+            cx.error(item.place, format!("\"{pattern}\" matches no path; begin it with / or *, without ? and #"));
+        }
+    }
+    Some(all)
 }
 
 /// One address, or several.

@@ -46,7 +46,12 @@ pub enum Content<'a> {
         /// The request's Accept field.
         accept: Option<&'a [u8]>,
     },
+    /// A page for people who wait for a boot; it asks again by itself.
+    Starting,
 }
+
+/// Seconds after which the page of [`Content::Starting`] asks again.
+pub const REFRESH: u32 = 2;
 
 /// Appends the whole answer.
 pub fn reply(out: &mut Vec<u8>, r: &Reply) {
@@ -56,6 +61,7 @@ pub fn reply(out: &mut Vec<u8>, r: &Reply) {
             let format = Format::of(accept);
             put_reply(out, r, format.content_type(), &format.page(r, detail));
         }
+        Content::Starting => put_reply(out, r, Format::Html.content_type(), &starting(r)),
     }
 }
 
@@ -176,7 +182,7 @@ impl Format {
     fn page(self, r: &Reply, detail: &str) -> String {
         let (status, title) = (r.status, reason_phrase(r.status));
         match self {
-            Format::Html => html(r, title, detail),
+            Format::Html => html(r, "", title, detail),
             Format::Json => {
                 let error =
                     serde_json::json!({"status": status, "error": title, "detail": detail, "request_id": r.request_id});
@@ -187,9 +193,21 @@ impl Format {
     }
 }
 
-fn html(r: &Reply, title: &str, detail: &str) -> String {
+/// Without a script, and with the browser's own clock: it works wherever a page does.
+fn starting(r: &Reply) -> String {
+    let head = format!(
+        "<meta http-equiv=refresh content={REFRESH}><style>h1::before{{content:\"\";display:inline-block;width:.6em;height:.6em;\
+         margin-right:.5em;border:.12em solid #8884;border-top-color:#48c;border-radius:50%;animation:turn 1s linear infinite}}\
+         @keyframes turn{{to{{transform:rotate(1turn)}}}}@media(prefers-reduced-motion){{h1::before{{animation:none}}}}</style>"
+    );
+    let detail = "This application was asleep. It will be here in a moment; the page loads by itself.";
+    html(r, &head, "Starting", detail)
+}
+
+/// `head`: more of its head, in markup.
+fn html(r: &Reply, head: &str, title: &str, detail: &str) -> String {
     let mut page = format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>{title}</title>\
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>{title}</title>{head}\
          <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem;color:#333;background:#fff}}\
          small{{color:#888}}@media(prefers-color-scheme:dark){{body{{color:#ddd;background:#111}}}}</style><h1>{title}</h1><p>"
     );
@@ -274,6 +292,16 @@ mod tests {
             assert_eq!(Format::of(accept.map(str::as_bytes)), format, "{accept:?}");
             assert_eq!(wants_html(accept.map(str::as_bytes)), format == Format::Html);
         }
+    }
+
+    #[test]
+    fn the_page_of_a_boot_asks_again_and_nobody_keeps_it() {
+        let page = sent(&Reply { content: Content::Starting, retry_after: Some(2), ..REPLY });
+        let (head, body) = page.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("Content-Type: text/html; charset=utf-8\r\n"));
+        assert!(head.contains("Retry-After: 2") && head.contains("Cache-Control: no-store"), "{head}");
+        assert!(body.contains("<meta http-equiv=refresh content=2>") && !body.contains("<script"), "{body}");
+        assert_eq!(body.matches("<style>").count(), body.matches("</style>").count());
     }
 
     #[test]

@@ -82,7 +82,9 @@ impl Proxy {
         };
         let waited = self.shared.now.saturating_duration_since(client.exchange.arrived);
         match (&upstream.route, upstream.served) {
-            (Some(route), None) => route.wait.saturating_sub(waited),
+            (Some(route), None) => {
+                self.until_page(key, unit).unwrap_or(route.wait).min(route.wait.saturating_sub(waited))
+            }
             (_, Some(_)) | (None, None) => self.shared.limits.timeout_response,
         }
     }

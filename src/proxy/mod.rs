@@ -3,6 +3,7 @@
 
 mod access;
 mod answer;
+mod asleep;
 mod buffer;
 mod client;
 mod conn;
@@ -15,11 +16,13 @@ mod listener;
 mod loss;
 mod renew;
 mod room;
+mod say;
 mod session;
 mod timers;
 mod tunnel;
 mod upstream;
 mod waiting;
+mod waiting_page;
 
 use std::collections::VecDeque;
 use std::io;

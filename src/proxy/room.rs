@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::client::Phase;
+use super::loss::SOON;
 use super::upstream::Admission;
 use super::{ClientKey, Fact, Proxy};
 use crate::unit::UnitId;
@@ -12,10 +13,9 @@ impl Proxy {
     pub(super) fn admission(&self, unit: UnitId, upgrade: bool) -> Admission {
         let full = self.shared.waiting >= self.shared.limits.waiting;
         let upstream = self.upstreams.get(unit);
-        let refuse = Admission::Refuse(Duration::from_secs(1));
         match upstream {
             Some(upstream) if !self.shared.draining => upstream.admit(self.shared.now, upgrade, full),
-            Some(_) | None => refuse,
+            Some(_) | None => Admission::Refuse(Duration::from_secs(1)),
         }
     }
 
@@ -33,7 +33,7 @@ impl Proxy {
             false => upstream.waiting.push(key, from, upgrade),
         }
         self.shared.waiting += 1;
-        let left = self.wait_left(key, unit);
+        let left = self.until_page(key, unit).unwrap_or_else(|| self.wait_left(key, unit));
         self.set_alarm(key, left);
         self.want(unit);
     }
@@ -71,17 +71,28 @@ impl Proxy {
         }
     }
 
+    /// It is time for the waiting page, or for a refusal.
+    pub(super) fn wait_due(&mut self, key: ClientKey) {
+        let Some(unit) = self.clients.get(key).and_then(|client| client.exchange.unit) else { return };
+        if self.show_page(key) {
+            return;
+        }
+        match self.wait_left(key, unit) {
+            Duration::ZERO => self.refuse_client(key, 503, "the application did not answer in time", SOON),
+            left => self.set_alarm(key, left),
+        }
+    }
+
     /// How much longer a request may wait, its boot included.
     fn wait_left(&self, key: ClientKey, unit: UnitId) -> Duration {
         let (Some(client), Some(upstream)) = (self.clients.get(key), self.upstreams.get(unit)) else {
             return Duration::ZERO;
         };
-        let waited = match client.exchange.tries {
-            0 => self.shared.now.saturating_duration_since(client.exchange.arrived),
-            // What was sent once has its whole time again.
-            _ => Duration::ZERO,
+        let since = match client.exchange.tries {
+            0 => client.exchange.arrived,
+            _ => client.exchange.dispatched.unwrap_or(client.exchange.arrived),
         };
         let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
-        wait.saturating_sub(waited)
+        wait.saturating_sub(self.shared.now.saturating_duration_since(since))
     }
 }

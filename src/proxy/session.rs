@@ -4,9 +4,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::client::{Client, Phase};
 use super::exchange::Exchange;
+use super::say::Say;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, ROUNDS, Shared};
-use crate::http::{self, Body, Content, Framing, Hop, Reply, RequestHead, Version};
+use crate::http::{self, Body, Framing, Hop, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
 use crate::wire::{Read, Write};
@@ -166,6 +167,10 @@ impl Proxy {
             self.answer(key, 503, "the application is not available", Some(after));
             return 0;
         }
+        if admission == Admission::Wait && self.let_sleep(key, unit, head.target) {
+            return 0;
+        }
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
         let hop = Hop {
             client: client.peer,
             https: false,
@@ -202,16 +207,16 @@ impl Proxy {
 
     /// Answers a request ourselves. A client whose request is not read to its end loses its connection after it.
     pub(super) fn answer(&mut self, key: ClientKey, status: u16, detail: &str, retry: Option<Duration>) {
+        self.say(key, status, if status == 200 { Say::Text("OK\n") } else { Say::Detail(detail) }, retry);
+    }
+
+    /// The same in other words.
+    pub(super) fn say(&mut self, key: ClientKey, status: u16, say: Say<'_>, retry: Option<Duration>) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let exchange = &mut client.exchange;
         exchange.status = status;
         exchange.answered = Some(self.shared.now);
         exchange.keep_alive &= exchange.body.is_done();
-        let accept = Some(exchange.accept.as_slice()).filter(|accept| !accept.is_empty());
-        let content = match status {
-            200 => Content::As { content_type: "text/plain; charset=utf-8", body: "OK\n" },
-            _ => Content::Page { detail, accept },
-        };
         let reply = Reply {
             status,
             version: exchange.version,
@@ -221,7 +226,7 @@ impl Proxy {
             retry_after: retry.map(|after| after.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32),
             allow: (status == 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             request_id: &exchange.id,
-            content,
+            content: say.content(&exchange.accept),
         };
         let out = client.output.open(&mut self.shared.pool);
         let before = out.len();
@@ -312,9 +317,7 @@ impl Proxy {
                 self.answer(key, 408, "the request head did not come in time", None);
                 self.advance(key);
             }
-            Phase::Waiting => {
-                self.refuse_client(key, 503, "the application did not answer in time", Some(Duration::from_secs(1)));
-            }
+            Phase::Waiting => self.wait_due(key),
             Phase::Exchange => self.exchange_due(key),
             Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
         }

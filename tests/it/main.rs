@@ -59,3 +59,4 @@ mod terminal;
 mod time;
 mod timespan;
 mod track;
+mod waiting;
