@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use slotmap::SecondaryMap;
 
-use super::{Again, Fatal, Init, Readers, Reloader};
+use super::{Again, Fatal, Init, Parting, Readers, Reloader};
 use crate::boot::{self, Inherited};
 use crate::config::{Config, Loaded};
 use crate::control::{self, Server};
@@ -77,6 +77,7 @@ impl Init {
             started: now,
             now,
             stopping: false,
+            parting: Parting::default(),
             exit: None,
             readers: Readers::default(),
             reloader: Reloader::new(directory.to_owned(), config, waker),

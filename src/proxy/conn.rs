@@ -1,6 +1,7 @@
 //! One connection to a tenant.
 
 use std::io;
+use std::time::Instant;
 
 use super::buffer::Buffer;
 use super::{ClientKey, ConnKey};
@@ -28,6 +29,10 @@ pub(super) struct Conn {
     pub unix: bool,
     /// It can be used again after the current answer.
     pub reusable: bool,
+    /// Requests that it has served before the one at hand.
+    pub served: u16,
+    /// When it came into the pool last.
+    pub rested: Instant,
 }
 
 impl Conn {

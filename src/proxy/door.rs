@@ -16,7 +16,7 @@ use crate::poller::{Source, data};
 use crate::wire::Wire;
 
 /// Connections accepted before the others have their turn.
-const BATCH: usize = 128;
+pub(super) const BATCH: usize = 128;
 /// Descriptors for everything but clients and tenants' sockets: processes' pipes, operators, the log.
 const RESERVE: usize = 96;
 /// Pause after a lack of descriptors or memory.
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The listeners of the front door.
 #[derive(Debug)]
 pub(super) struct Doors {
-    listeners: SlotMap<DefaultKey, OwnedFd>,
+    pub listeners: SlotMap<DefaultKey, OwnedFd>,
     pub alarm: Alarm,
     /// There was no room, and it was said.
     crowded: bool,
@@ -50,16 +50,6 @@ impl Proxy {
         let fd = self.doors.listeners[key].as_fd();
         self.shared.registry.add_reader(fd, Source::Door(data(key)))?;
         Ok(bound)
-    }
-
-    /// Closes the front door: from now on connections are refused, answers end their connections, and who waits is told
-    /// that nothing will be started any more.
-    pub fn drain(&mut self) {
-        self.doors.listeners.clear();
-        self.shared.draining = true;
-        for unit in self.upstreams.keys().collect::<Vec<_>>() {
-            self.empty_room(unit).into_iter().for_each(|key| self.turn_away(key));
-        }
     }
 
     /// Accepts what is there.

@@ -50,24 +50,24 @@ impl Proxy {
         }
     }
 
-    /// An idle connection. One to a port is looked at first: after its end, writing to it would still seem to succeed.
-    fn pooled(&mut self, unit: UnitId) -> Option<ConnKey> {
-        while let Some(key) = self.upstreams.get_mut(unit)?.pool.pop() {
-            if self.conns.get(key).is_some_and(|conn| conn.unix || conn.wire.is_silent()) {
-                return Some(key);
-            }
-            self.conns.remove(key);
-        }
-        None
-    }
-
     fn connect(&mut self, unit: UnitId) -> std::io::Result<ConnKey> {
         let listener = &self.upstreams[unit].listener;
         let (fd, stands) = listener.connect()?;
         let unix = listener.is_unix();
         let wire = if stands { Wire::new(fd) } else { Wire::connecting(fd) };
         let input = Buffer::default();
-        let conn = Conn { wire, unit, client: None, input, connecting: !stands, wide: !unix, unix, reusable: true };
+        let conn = Conn {
+            wire,
+            unit,
+            client: None,
+            input,
+            connecting: !stands,
+            wide: !unix,
+            unix,
+            reusable: true,
+            served: 0,
+            rested: self.shared.now,
+        };
         let key = self.conns.insert(conn);
         let added = self.conns[key].watch(key, &self.shared.registry);
         added.inspect_err(|_| drop(self.conns.remove(key)))?;
@@ -179,14 +179,14 @@ impl Proxy {
         conn.client = None;
         // Unread bytes would be taken for the start of the next answer.
         let silent = !conn.wire.is_readable() && !conn.wire.is_read_closed() && conn.input.is_empty();
-        let reusable = reusable && conn.reusable && silent;
+        let reusable = reusable && conn.has_strength() && silent;
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         match tunnel {
             true => upstream.tunnels -= 1,
             false => upstream.end(client.exchange.upgrade),
         }
         if reusable && upstream.gate == super::upstream::Gate::Open {
-            upstream.pool.push(conn_key);
+            self.pool(conn_key, unit);
         } else if let Some(mut conn) = self.conns.remove(conn_key) {
             conn.input.clear(&mut self.shared.pool);
         }

@@ -212,6 +212,8 @@ impl Proxy {
                     wide: true,
                     unix: false,
                     reusable: true,
+                    served: 0,
+                    rested: self.shared.now,
                 };
                 let key = self.conns.insert(conn);
                 match self.conns[key].watch(key, &self.shared.registry) {
@@ -271,7 +273,7 @@ impl Proxy {
     fn probed(&mut self, unit: UnitId, key: ConnKey) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         upstream.probing = None;
-        upstream.pool.push(key);
+        self.pool(key, unit);
         self.shared.facts.push_back(Fact::Reached(unit));
         self.serve_waiting(unit);
     }

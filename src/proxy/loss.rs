@@ -48,8 +48,8 @@ impl Proxy {
     pub(super) fn lose(&mut self, key: ClientKey, loss: Loss) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let (Some(unit), Some(conn)) = (client.exchange.unit, client.exchange.conn) else { return };
-        let unix = self.conns.get(conn).is_some_and(|conn| conn.unix);
-        if !client.exchange.may_retry(loss, unix) {
+        let Some(conn) = self.conns.get(conn) else { return };
+        if !client.exchange.may_retry(loss, conn.unix, conn.served > 0) {
             return self.refuse_client(key, 502, "the application closed the connection", None);
         }
         if self.shared.draining {

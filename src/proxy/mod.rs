@@ -8,12 +8,14 @@ mod buffer;
 mod client;
 mod conn;
 mod door;
+mod drain;
 mod exchange;
 mod forward;
 mod gate;
 mod ids;
 mod listener;
 mod loss;
+mod pool;
 mod renew;
 mod room;
 mod say;
@@ -259,6 +261,7 @@ impl Proxy {
                 Owner::Client(key) => self.client_due(key, entry),
                 Owner::Idle(unit) => self.idle_due(unit, entry),
                 Owner::Probe(unit) => self.probe_due(unit, entry),
+                Owner::Pool(unit) => self.pool_due(unit, entry),
                 Owner::Accept => self.accept_due(entry),
             }
         }
@@ -302,6 +305,7 @@ fn alarm_of(
         Owner::Client(key) => clients.get(key).map(|client| client.alarm),
         Owner::Idle(unit) => upstreams.get(unit).map(|upstream| upstream.idle),
         Owner::Probe(unit) => upstreams.get(unit).map(|upstream| upstream.probe),
+        Owner::Pool(unit) => upstreams.get(unit).map(|upstream| upstream.stale),
         Owner::Accept => Some(doors.alarm),
     }
 }

@@ -13,7 +13,7 @@ use crate::unit::UnitId;
 use crate::wire::{Read, Write};
 
 /// How long a finished connection may still send what nobody reads.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// How to go on with a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,7 +216,7 @@ impl Proxy {
         let exchange = &mut client.exchange;
         exchange.status = status;
         exchange.answered = Some(self.shared.now);
-        exchange.keep_alive &= exchange.body.is_done();
+        exchange.keep_alive &= exchange.body.is_done() && !self.shared.draining;
         let reply = Reply {
             status,
             version: exchange.version,
@@ -241,7 +241,7 @@ impl Proxy {
         let exchange = &mut client.exchange;
         let ready = exchange.unit.and_then(|unit| self.upstreams.get(unit)).and_then(|upstream| upstream.ready);
         self.shared.access.push(exchange, ready, self.shared.now);
-        let keep_alive = exchange.keep_alive && exchange.body.is_done() && !self.shared.draining;
+        let keep_alive = exchange.keep_alive && exchange.body.is_done();
         exchange.reset(&mut self.shared.pool);
         client.fresh = !client.input.is_empty();
         let (phase, after) = match keep_alive {

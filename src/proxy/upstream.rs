@@ -27,6 +27,8 @@ pub(super) struct Upstream {
     pub gate: Gate,
     /// Idle keep-alive connections; the last one used is the first one taken.
     pub pool: Vec<ConnKey>,
+    /// The alarm of the oldest of them.
+    pub stale: Alarm,
     /// Requests that wait.
     pub waiting: Waiting,
     /// Requests that have a connection.
@@ -98,6 +100,7 @@ impl Upstream {
             bare: false,
             gate: Gate::Down,
             pool: Vec::new(),
+            stale: Alarm::default(),
             waiting: Waiting::default(),
             busy: 0,
             upgrading: 0,
