@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::ConnKey;
 use super::buffer::Pool;
+use super::words::Words;
 use crate::http::{Body, Framing, Version};
 use crate::unit::UnitId;
 
@@ -52,14 +53,10 @@ pub(super) struct Exchange {
     pub interim: u8,
     /// Times sent.
     pub tries: u8,
-    /// Request line, for the log.
-    pub line: Vec<u8>,
-    /// The Accept field, for answers of ours.
-    pub accept: Vec<u8>,
+    /// Its request line, its id and more, for the log and for answers of ours.
+    pub words: Words,
     /// Who asks, for the log: the peer, or whom a trusted proxy names.
     pub client: IpAddr,
-    /// X-Request-Id.
-    pub id: String,
     /// When the request's first byte was read.
     pub arrived: Instant,
     /// When it was sent to the tenant.
@@ -104,10 +101,8 @@ impl Exchange {
             status: 0,
             interim: 0,
             tries: 0,
-            line: Vec::new(),
-            accept: Vec::new(),
+            words: Words::default(),
             client: IpAddr::from([0, 0, 0, 0]),
-            id: String::new(),
             arrived: now,
             dispatched: None,
             answered: None,
@@ -135,9 +130,7 @@ impl Exchange {
         self.status = 0;
         self.interim = 0;
         self.tries = 0;
-        self.line.clear();
-        self.accept.clear();
-        self.id.clear();
+        self.words.clear(pool);
         self.dispatched = None;
         self.answered = None;
         self.bytes_in = 0;
@@ -194,7 +187,7 @@ impl Exchange {
 
     /// To do it twice is to do it once (RFC 9110 §9.2.2; TRACE is never forwarded).
     fn is_idempotent(&self) -> bool {
-        let method = self.line.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let method = self.words.line().split(|byte| *byte == b' ').next().unwrap_or_default();
         [&b"GET"[..], b"HEAD", b"PUT", b"DELETE", b"OPTIONS"].contains(&method)
     }
 }
@@ -222,7 +215,7 @@ mod tests {
             exchange.request = vec![0; 10];
             exchange.sent = sent;
             exchange.intact = intact;
-            exchange.line.extend(b"POST /");
+            exchange.words.keep(b"", &[b"POST /"], b"", &mut Pool::default());
             for reused in [false, true] {
                 assert_eq!(
                     exchange.may_retry(loss, unix, reused),
@@ -252,7 +245,7 @@ mod tests {
             ("GET", true, 1, false, false),
         ] {
             let mut exchange = Exchange::idle(Instant::now());
-            exchange.line.extend(format!("{method} / HTTP/1.1").bytes());
+            exchange.words.keep(b"", &[method.as_bytes(), b" / HTTP/1.1"], b"", &mut Pool::default());
             (exchange.sent, exchange.tries, exchange.intact) = (10, tries, intact);
             for (loss, unix) in [(Loss::End, true), (Loss::End, false), (Loss::Reset, false), (Loss::Unwritable, false)]
             {

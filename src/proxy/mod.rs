@@ -25,6 +25,7 @@ mod tunnel;
 mod upstream;
 mod waiting;
 mod waiting_page;
+mod words;
 
 use std::collections::VecDeque;
 use std::io;

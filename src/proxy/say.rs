@@ -15,10 +15,10 @@ pub(super) enum Say<'a> {
 
 impl<'a> Say<'a> {
     /// The body, for a client that accepts this.
-    pub fn content(self, accept: &'a [u8]) -> Content<'a> {
+    pub fn content(self, accept: Option<&'a [u8]>) -> Content<'a> {
         match self {
             Self::Text(body) => Content::As { content_type: "text/plain; charset=utf-8", body },
-            Self::Detail(detail) => Content::Page { detail, accept: Some(accept).filter(|accept| !accept.is_empty()) },
+            Self::Detail(detail) => Content::Page { detail, accept },
             Self::Starting => Content::Starting,
         }
     }

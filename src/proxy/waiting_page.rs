@@ -43,7 +43,7 @@ impl Client {
     /// A browser that loads a page: what else asks wants the answer itself, and waits for it.
     fn takes_page(&self) -> bool {
         let exchange = &self.exchange;
-        let plain = exchange.line.starts_with(b"GET ") && !exchange.upgrade && exchange.body.is_done();
-        plain && exchange.answer.is_none() && http::wants_html(Some(&exchange.accept))
+        let plain = exchange.words.line().starts_with(b"GET ") && !exchange.upgrade && exchange.body.is_done();
+        plain && exchange.answer.is_none() && http::wants_html(exchange.words.accept())
     }
 }
