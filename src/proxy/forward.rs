@@ -209,7 +209,7 @@ impl Proxy {
 }
 
 /// The first answer since the gate was opened is news.
-fn note_served(upstream: &mut Upstream, unit: UnitId, shared: &mut Shared) {
+pub(super) fn note_served(upstream: &mut Upstream, unit: UnitId, shared: &mut Shared) {
     if upstream.served.is_none() {
         upstream.served = Some(shared.now);
         shared.facts.push_back(Fact::Served(unit));

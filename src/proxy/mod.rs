@@ -201,6 +201,7 @@ impl Proxy {
         match client {
             Some(client) => self.advance(client),
             // Nobody has asked: the tenant closes an idle connection, or talks out of turn.
+            None if self.is_scout(key, unit) => self.scout_ready(key, unit),
             None if edge.readable || edge.read_closed || edge.broken => self.drop_idle(key, unit),
             None => {}
         }

@@ -165,7 +165,9 @@ impl Proxy {
             self.answer(key, 503, "the application is not available", Some(after));
             return 0;
         }
-        if admission == Admission::Wait && self.let_sleep(key, unit, head.target) {
+        if admission == Admission::Wait && self.let_sleep(key, unit, head.target)
+            || self.has_scout(unit) && self.show_page(key)
+        {
             return 0;
         }
         let Some(client) = self.clients.get_mut(key) else { return 0 };

@@ -45,6 +45,9 @@ pub(super) struct Upstream {
     pub probe: Alarm,
     /// The connection that probes.
     pub probing: Option<ConnKey>,
+    /// The connection of a request that lies in the queue of a booting tenant, and whose client has got the waiting page: its
+    /// answer tells that the boot is over.
+    pub scout: Option<ConnKey>,
     /// When the unit became active.
     pub ready: Option<Instant>,
     /// When it answered first since its gate was opened: until then it may still be booting.
@@ -109,6 +112,7 @@ impl Upstream {
             idle: Alarm::default(),
             probe: Alarm::default(),
             probing: None,
+            scout: None,
             ready: None,
             served: None,
             watch: Watch::No,
@@ -159,7 +163,7 @@ impl Upstream {
 
     /// Nothing in flight, no WebSocket, nothing waiting.
     pub fn is_quiet(&self) -> bool {
-        self.busy == 0 && self.tunnels == 0 && self.waiting.is_empty()
+        self.busy == 0 && self.tunnels == 0 && self.waiting.is_empty() && self.scout.is_none()
     }
 
     /// No requests may be sent: whoever needs the tenant wants a start.
