@@ -43,6 +43,8 @@ pub(super) struct Exchange {
     pub upgrade: bool,
     /// The client holds its body back until the tenant says 100 (Continue), or until it has waited long enough.
     pub expects: bool,
+    /// The client has announced that it is its last request.
+    pub last: bool,
     /// The client's connection lives on after this exchange.
     pub keep_alive: bool,
     /// Version of the request.
@@ -96,6 +98,7 @@ impl Exchange {
             head_only: false,
             upgrade: false,
             expects: false,
+            last: false,
             keep_alive: true,
             version: Version::Http11,
             status: 0,
@@ -125,6 +128,7 @@ impl Exchange {
         self.head_only = false;
         self.upgrade = false;
         self.expects = false;
+        self.last = false;
         self.keep_alive = true;
         self.version = Version::Http11;
         self.status = 0;

@@ -41,11 +41,17 @@ impl Proxy {
             };
             match step {
                 Step::Again => {}
-                Step::Wait => return,
+                Step::Wait => return self.await_room(key),
                 Step::Close => return self.close(key),
             }
         }
         self.later(key);
+    }
+
+    fn await_room(&mut self, key: ClientKey) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.await_room(key, &self.shared.registry);
+        }
     }
 
     /// Gives a client another turn, soon and once.
@@ -242,8 +248,10 @@ impl Proxy {
         let ready = exchange.unit.and_then(|unit| self.upstreams.get(unit)).and_then(|upstream| upstream.ready);
         self.shared.access.push(exchange, ready, self.shared.now);
         let keep_alive = exchange.keep_alive && exchange.body.is_done();
+        let silent = exchange.last && exchange.body.is_done();
         exchange.reset(&mut self.shared.pool);
         client.fresh = !client.input.is_empty();
+        client.silent = silent;
         let (phase, after) = match keep_alive {
             true => (Phase::Head, self.shared.limits.timeout_keep_alive),
             false => (Phase::Last, self.shared.limits.timeout_body),
@@ -252,10 +260,11 @@ impl Proxy {
         self.set_alarm(key, after);
     }
 
-    /// The last answer is on its way; the end of writing follows it.
+    /// The last answer is on its way; the end of writing follows it. Who has announced that nothing follows is not waited for.
     fn write_last(&mut self, key: ClientKey) -> Step {
         let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
         match flush(client, &mut self.shared) {
+            Write::Some(_) if client.silent && client.input.is_empty() && !client.wire.is_readable() => Step::Close,
             Write::Some(_) => {
                 client.wire.finish();
                 client.phase = Phase::Linger;
@@ -343,6 +352,7 @@ impl Exchange {
         self.upgrade = head.upgrade.is_some();
         self.expects = head.expect_continue;
         self.keep_alive = head.keep_alive && !shared.draining;
+        self.last = !head.keep_alive;
         self.version = head.version;
         self.bytes_in = head.len as u64;
         let version: &[u8] = if head.version == Version::Http10 { b" HTTP/1.0" } else { b" HTTP/1.1" };
