@@ -36,6 +36,13 @@ pub(super) struct Conn {
 }
 
 impl Conn {
+    /// A connection that nobody has used yet.
+    pub fn new(wire: Wire, unit: UnitId, unix: bool, now: Instant) -> Self {
+        let connecting = !wire.is_writable();
+        let input = Buffer::default();
+        Self { wire, unit, client: None, input, connecting, wide: !unix, unix, reusable: true, served: 0, rested: now }
+    }
+
     /// Watches it from the start.
     pub fn watch(&self, key: ConnKey, registry: &Registry) -> io::Result<()> {
         let source = Source::Upstream(data(key));

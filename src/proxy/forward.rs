@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::answer::{Answer, read_answer};
-use super::buffer::Buffer;
 use super::client::{Client, Phase};
 use super::conn::Conn;
 use super::exchange::Loss;
@@ -55,19 +54,7 @@ impl Proxy {
         let (fd, stands) = listener.connect()?;
         let unix = listener.is_unix();
         let wire = if stands { Wire::new(fd) } else { Wire::connecting(fd) };
-        let input = Buffer::default();
-        let conn = Conn {
-            wire,
-            unit,
-            client: None,
-            input,
-            connecting: !stands,
-            wide: !unix,
-            unix,
-            reusable: true,
-            served: 0,
-            rested: self.shared.now,
-        };
+        let conn = Conn::new(wire, unit, unix, self.shared.now);
         let key = self.conns.insert(conn);
         let added = self.conns[key].watch(key, &self.shared.registry);
         added.inspect_err(|_| drop(self.conns.remove(key)))?;

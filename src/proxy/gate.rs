@@ -10,7 +10,6 @@ use super::timers::Owner;
 use super::upstream::{Gate, Upstream, Watch};
 use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
 use crate::poller::{Source, data};
-use crate::proxy::buffer::Buffer;
 use crate::proxy::client::Phase;
 use crate::unit::{Unit, UnitId};
 use crate::wire::Wire;
@@ -203,18 +202,7 @@ impl Proxy {
         let Some(address) = upstream.listener.port() else { return };
         match upstream.listener.connect() {
             Ok((fd, _)) => {
-                let conn = Conn {
-                    wire: Wire::connecting(fd),
-                    unit,
-                    client: None,
-                    input: Buffer::default(),
-                    connecting: true,
-                    wide: true,
-                    unix: false,
-                    reusable: true,
-                    served: 0,
-                    rested: self.shared.now,
-                };
+                let conn = Conn::new(Wire::connecting(fd), unit, false, self.shared.now);
                 let key = self.conns.insert(conn);
                 match self.conns[key].watch(key, &self.shared.registry) {
                     Ok(()) => upstream.probing = Some(key),

@@ -70,3 +70,29 @@ impl super::conn::Conn {
         self.reusable && self.served + 1 < REQUESTS
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::conn::Conn;
+    use super::*;
+    use crate::wire::Wire;
+
+    #[test]
+    fn a_connection_is_given_up_before_puma_gives_it_up() {
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        for (idle, served, reusable, stale, strong) in [
+            (0, 0, true, false, true),
+            (54, 988, true, false, true),
+            (55, 989, true, true, false),
+            (64, 999, true, true, false),
+            (0, 0, false, false, false),
+        ] {
+            let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
+            let mut conn = Conn::new(Wire::new(socket.into()), UnitId::default(), true, now);
+            (conn.served, conn.reusable) = (served, reusable);
+            assert_eq!(conn.is_stale(now + second * idle), stale, "{idle} s");
+            assert_eq!(conn.has_strength(), strong, "{served} {reusable}");
+        }
+    }
+}

@@ -24,7 +24,7 @@ impl Proxy {
         let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else { return };
         client.phase = Phase::Waiting;
         // Who has left already waits for nothing, and starts nothing.
-        if client.wire.is_read_closed() || client.wire.is_broken() {
+        if !back && (client.wire.is_read_closed() || client.wire.is_broken()) {
             return self.later(key);
         }
         let (from, upgrade) = (client.exchange.client, client.exchange.upgrade);

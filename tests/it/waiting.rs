@@ -157,6 +157,18 @@ fn a_client_that_has_left_starts_nothing() {
 }
 
 #[test]
+fn who_leaves_is_499_and_gives_its_place_back() {
+    let (init, mut puppet, first, _tenant) = taken();
+    let gone = waits(&init, "10.0.0.1", "/boston/waits", &[], 1);
+    let _next = waits(&init, "10.0.0.2", "/boston/next", &[], 2);
+    drop(gone);
+    init.wait_log(&["GET /boston/waits ", "\" 499 "]);
+    first.reset();
+    init.wait_log(&["GET /boston/first ", "\" 499 "]);
+    assert!(puppet.accept().head().starts_with("GET /boston/next "));
+}
+
+#[test]
 fn a_start_that_waits_for_its_turn_is_off_when_its_last_client_leaves() {
     let init = Init::new().config("[pool]\nboots = 1").web(&gated(&["a", "b"])).start();
     let mut first = init.connect();
