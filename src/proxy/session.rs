@@ -6,7 +6,7 @@ use super::client::{Client, Phase};
 use super::exchange::Exchange;
 use super::say::Say;
 use super::upstream::Admission;
-use super::{ClientKey, Proxy, ROUNDS, Shared};
+use super::{ClientKey, Proxy, ROUNDS, STEP, Shared};
 use crate::http::{self, Body, Framing, Hop, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
@@ -30,6 +30,7 @@ impl Proxy {
     /// Does what can be done for a client, but not more than its share of a turn.
     pub(super) fn advance(&mut self, key: ClientKey) {
         for _ in 0..ROUNDS {
+            self.shared.spent += STEP;
             let Some(client) = self.clients.get_mut(key) else { return };
             let step = match client.phase {
                 Phase::Head => self.read_request(key),
