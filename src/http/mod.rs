@@ -2,7 +2,9 @@
 
 mod body;
 mod chunked;
+mod client_address;
 mod control;
+mod date;
 mod deliver;
 mod extent;
 mod fields;
@@ -10,22 +12,29 @@ mod forward;
 mod framing;
 mod host;
 mod kind;
+mod protocol;
+mod proxy_protocol;
 mod put;
 mod refusal;
 mod reply;
 mod request;
 mod response;
 mod target;
+mod trace;
 #[cfg(test)]
 mod tests;
 
 pub use body::Body;
 pub use chunked::Malformed;
+pub use client_address::client_address;
+pub use date::Date;
 pub use deliver::{Delivery, To, forward_response};
 pub use extent::{MAX_FIELDS, MAX_LINE};
 pub use fields::{Field, Fields};
 pub use forward::{Hop, forward_request};
 pub use framing::{Framing, Version};
+pub use protocol::Protocol;
+pub use proxy_protocol::Preamble;
 pub use refusal::Refusal;
 pub use reply::{Content, Reply, reason_phrase, reply, wants_html};
 pub use request::{MAX_HEAD, RequestHead};

@@ -1,0 +1,32 @@
+//! Who asks, by the word of proxies that are trusted.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::fields::Fields;
+use super::kind::Kind;
+
+/// The address of the client behind `peer`, a trusted proxy: X-Forwarded-For is walked from its right end, where each proxy
+/// wrote whom it had before it, as far as those are trusted too. What is no address ends the walk.
+pub fn client_address(fields: &Fields, peer: IpAddr, trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
+    let lines = || fields.lines().filter(|line| Kind::of(line.name) == Kind::ForwardedFor);
+    let mut client = peer;
+    for index in (0..lines().count()).rev() {
+        let Some(line) = lines().nth(index) else { break };
+        for hop in line.value.rsplit(|&b| b == b',').map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty()) {
+            let Some(address) = parse(hop) else { return client };
+            client = address;
+            if !trusted(client) {
+                return client;
+            }
+        }
+    }
+    client
+}
+
+/// An address, as some proxies write it with its port, or in brackets.
+fn parse(hop: &[u8]) -> Option<IpAddr> {
+    let hop = str::from_utf8(hop).ok()?;
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
+    let address = bare.parse().or_else(|_| hop.parse().map(|address: SocketAddr| address.ip()));
+    address.ok().map(|address| address.to_canonical())
+}
