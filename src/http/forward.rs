@@ -16,7 +16,7 @@ use super::trace::{is_traceparent, put_traceparent};
 pub struct Hop<'a> {
     /// Address of the peer.
     pub peer: IpAddr,
-    /// Who asks: the peer, or whom a trusted peer names ([`super::client_address`]).
+    /// Who asks: the peer, or whom a trusted peer names ([`super::client_address()`]).
     pub client: IpAddr,
     /// The client spoke TLS.
     pub https: bool,

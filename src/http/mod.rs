@@ -2,7 +2,6 @@
 
 mod body;
 mod chunked;
-mod client_address;
 mod control;
 mod date;
 mod deliver;
@@ -20,13 +19,13 @@ mod reply;
 mod request;
 mod response;
 mod target;
-mod trace;
 #[cfg(test)]
 mod tests;
+mod trace;
+mod trusted;
 
 pub use body::Body;
 pub use chunked::Malformed;
-pub use client_address::client_address;
 pub use date::Date;
 pub use deliver::{Delivery, To, forward_response};
 pub use extent::{MAX_FIELDS, MAX_LINE};
@@ -39,3 +38,4 @@ pub use refusal::Refusal;
 pub use reply::{Content, Reply, reason_phrase, reply, wants_html};
 pub use request::{MAX_HEAD, RequestHead};
 pub use response::{MAX_RESPONSE_HEAD, ResponseHead};
+pub use trusted::{client_address, request_id};

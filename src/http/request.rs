@@ -88,6 +88,14 @@ impl<'b> RequestHead<'b> {
     }
 }
 
+impl RequestHead<'_> {
+    /// OPTIONS about the server itself, or that may go no further (RFC 9110 §7.6.2, §9.3.7): ours to answer, whoever the
+    /// tenant would be. It wakes none.
+    pub fn ends_here(&self) -> bool {
+        self.method == "OPTIONS" && (self.target == "*" || self.fields.find("max-forwards") == Some(b"0"))
+    }
+}
+
 /// The version is checked as soon as the request line is complete: 505 for what looks like HTTP, 400 for the rest.
 fn check_request_line(line: &[u8]) -> Result<(), Refusal> {
     let version = &line[line.len().saturating_sub(9)..];

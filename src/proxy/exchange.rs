@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::ConnKey;
 use super::buffer::Pool;
-use crate::http::{Body, Framing, Version};
+use crate::http::{Body, Framing, Protocol, Version};
 use crate::unit::UnitId;
 
 /// Most bytes of a request that are kept to be sent again, and most that are read ahead of the tenant.
@@ -40,6 +40,10 @@ pub(super) struct Exchange {
     pub head_only: bool,
     /// The client asked for another protocol.
     pub upgrade: bool,
+    /// For which one.
+    pub protocol: Option<Protocol>,
+    /// The client takes trailers.
+    pub trailers: bool,
     /// The client holds its body back until the tenant says 100 (Continue), or until it has waited long enough.
     pub expects: bool,
     /// The client's connection lives on after this exchange.
@@ -98,6 +102,8 @@ impl Exchange {
             event_stream: false,
             head_only: false,
             upgrade: false,
+            protocol: None,
+            trailers: false,
             expects: false,
             keep_alive: true,
             version: Version::Http11,
@@ -129,6 +135,8 @@ impl Exchange {
         self.event_stream = false;
         self.head_only = false;
         self.upgrade = false;
+        self.protocol = None;
+        self.trailers = false;
         self.expects = false;
         self.keep_alive = true;
         self.version = Version::Http11;

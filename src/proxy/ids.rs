@@ -9,6 +9,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 pub(super) struct Ids {
     seed: u64,
     count: u64,
+    last: String,
 }
 
 impl Ids {
@@ -18,7 +19,7 @@ impl Ids {
         getrandom(&mut bytes[..], GetRandomFlags::empty())?;
         let (seed, count) = bytes.split_at(8);
         let number = |half: &[u8]| half.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
-        Ok(Self { seed: number(seed), count: number(count) })
+        Ok(Self { seed: number(seed), count: number(count), last: String::new() })
     }
 
     /// Writes the next id, 32 hexadecimal digits, over `into`.
@@ -26,10 +27,18 @@ impl Ids {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         self.count = self.count.wrapping_add(1);
         let words = [mix(self.seed ^ self.count), mix(self.seed.wrapping_add(self.count.rotate_left(32)))];
-        into.clear();
+        self.last.clear();
         for word in words {
-            (0..16).rev().for_each(|nibble| into.push(DIGITS[(word >> (nibble * 4) & 15) as usize].into()));
+            // Neither half is zero, as an id of a trace must not be.
+            let word = word.max(1);
+            (0..16).rev().for_each(|nibble| self.last.push(DIGITS[(word >> (nibble * 4) & 15) as usize].into()));
         }
+        self.last.clone_into(into);
+    }
+
+    /// The last id, which also names the trace that begins with the request.
+    pub fn last(&self) -> &str {
+        &self.last
     }
 }
 
@@ -53,6 +62,7 @@ mod tests {
         for _ in 0..10_000 {
             ids.next(&mut id);
             assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
+            assert_eq!(ids.last(), id);
             assert!(seen.insert(id.clone()));
         }
     }

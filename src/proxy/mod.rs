@@ -13,6 +13,7 @@ mod gate;
 mod ids;
 mod listener;
 mod loss;
+mod preamble;
 mod renew;
 mod session;
 mod timers;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant, SystemTime};
 use slotmap::{SecondaryMap, SlotMap};
 
 use crate::config::Http;
+use crate::http::Date;
 use crate::poller::{Readiness, Registry, Source, data};
 use crate::route::Table;
 use crate::unit::UnitId;
@@ -103,6 +105,7 @@ struct Shared {
     pending: VecDeque<ClientKey>,
     access: AccessLog,
     ids: Ids,
+    date: Date,
     limits: Http,
     /// The time of this turn.
     now: Instant,
@@ -131,6 +134,7 @@ impl Proxy {
             pending: VecDeque::new(),
             access: AccessLog::new(access),
             ids: Ids::new()?,
+            date: Date::new(0),
             limits,
             now,
             wall: SystemTime::now(),

@@ -6,7 +6,8 @@ use super::client::{Client, Phase};
 use super::exchange::Exchange;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, ROUNDS, Shared};
-use crate::http::{self, Body, Content, Framing, Hop, Reply, RequestHead, Version};
+use crate::config::Http;
+use crate::http::{self, Body, Content, Framing, Hop, Protocol, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
 use crate::wire::{Read, Write};
@@ -31,6 +32,7 @@ impl Proxy {
         for _ in 0..ROUNDS {
             let Some(client) = self.clients.get_mut(key) else { return };
             let step = match client.phase {
+                Phase::Preamble => self.read_preamble(key),
                 Phase::Head => self.read_request(key),
                 Phase::Waiting => self.keep_waiting(key),
                 Phase::Exchange => self.exchange(key),
@@ -143,7 +145,11 @@ impl Proxy {
         exchange.client = client.peer;
         self.shared.ids.next(&mut exchange.id);
         if client.trusted {
-            exchange.believe(head);
+            exchange.believe(head, &self.shared.limits);
+        }
+        if head.ends_here() {
+            self.answer(key, 204, "", None);
+            return 0;
         }
         match self.table.decide(head.host, head.target) {
             Decision::Health => {
@@ -172,9 +178,11 @@ impl Proxy {
             return 0;
         }
         let hop = Hop {
-            client: client.peer,
-            https: false,
+            peer: client.peer,
+            client: client.exchange.client,
+            https: client.https,
             request_id: &client.exchange.id,
+            trace_id: if self.shared.limits.traceparent { self.shared.ids.last() } else { "" },
             start_ms: unix_ms(self.shared.wall),
             trusted: client.trusted,
         };
@@ -228,7 +236,7 @@ impl Proxy {
             head_only: exchange.head_only,
             now: unix_ms(self.shared.wall) / 1000,
             retry_after: retry.map(|after| after.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32),
-            allow: (status == 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            allow: matches!(status, 204 | 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             request_id: &exchange.id,
             content,
         };
@@ -292,6 +300,10 @@ impl Proxy {
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
             self.shared.access.push(exchange, None, self.shared.now);
         }
+        // No client may take a part for the whole, not even one that reads until the end of the connection.
+        if !client.output.is_empty() || (phase == Phase::Exchange && client.exchange.answer.is_some()) {
+            client.wire.abort();
+        }
         let unit = client.exchange.unit;
         self.release(key, false);
         if let Some(mut client) = self.clients.remove(key) {
@@ -315,6 +327,7 @@ impl Proxy {
             return;
         }
         match client.phase {
+            Phase::Preamble => self.close(key),
             Phase::Head if client.input.is_empty() => self.close(key),
             Phase::Head => {
                 client.exchange.keep_alive = false;
@@ -347,6 +360,8 @@ impl Exchange {
         self.body = Body::new(head.framing);
         self.head_only = head.method == "HEAD";
         self.upgrade = head.upgrade.is_some();
+        self.protocol = head.upgrade.and_then(Protocol::new);
+        self.trailers = head.trailers;
         self.expects = head.expect_continue;
         self.keep_alive = head.keep_alive && !draining;
         self.version = head.version;
@@ -360,22 +375,20 @@ impl Exchange {
     }
 
     /// Takes a trusted proxy's word for who asks, and for the request's id.
-    fn believe(&mut self, head: &RequestHead<'_>) {
-        let text = |name| head.fields.find(name).and_then(|value| std::str::from_utf8(value).ok());
-        let last = text("x-forwarded-for").and_then(|list| list.rsplit(',').next());
-        if let Some(address) = last.and_then(|address| address.trim().parse().ok()) {
-            self.client = address;
-        }
-        let legal = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-        if let Some(id) = text("x-request-id").filter(legal) {
+    fn believe(&mut self, head: &RequestHead<'_>, limits: &Http) {
+        self.client = http::client_address(&head.fields, self.client, |address| limits.trusts(address));
+        if let Some(id) = http::request_id(&head.fields) {
             id.clone_into(&mut self.id);
         }
     }
 
-    /// Adds bytes of the request's body. Returns how many belong to it.
+    /// Adds bytes of the request's body. Returns how many belong to it. Its trailers do not pass: the tenant has not asked for
+    /// them (RFC 9110 §6.5.1), Rack has no place for them, and servers have been found to misread them.
     pub(super) fn take_body(&mut self, bytes: &[u8]) -> Result<usize, http::Malformed> {
         let taken = self.body.feed(bytes, |_| {})?;
-        self.request.extend_from_slice(&bytes[..taken]);
+        let trailers = self.body.trailers();
+        self.request.extend_from_slice(&bytes[..trailers.start]);
+        self.request.extend_from_slice(&bytes[trailers.end..taken]);
         self.expects &= taken == 0;
         self.bytes_in += taken as u64;
         Ok(taken)
@@ -383,6 +396,6 @@ impl Exchange {
 }
 
 /// Unix milliseconds.
-fn unix_ms(wall: SystemTime) -> u64 {
+pub(super) fn unix_ms(wall: SystemTime) -> u64 {
     wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -66,10 +66,7 @@ fn framing_and_control_come_last_and_once() {
             "Content-Length: 1\r\n",
         ),
         ("PUT / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", "Content-Length: 1\r\n"),
-        (
-            "GET / HTTP/1.1\r\nHost: a\r\nTE: gzip;q=0.5, Trailers\r\n\r\n",
-            "TE: trailers\r\nConnection: TE\r\n",
-        ),
+        ("GET / HTTP/1.1\r\nHost: a\r\nTE: gzip;q=0.5, Trailers\r\n\r\n", "TE: trailers\r\nConnection: TE\r\n"),
         ("GET / HTTP/1.0\r\nHost: a\r\nTE: trailers\r\n\r\n", ""),
         (
             "GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: upgrade, te\r\nUpgrade: websocket\r\n\r\n",
@@ -104,7 +101,8 @@ fn addresses_are_written_plainly() {
         [("10.0.200.1", "10.0.200.1"), ("::ffff:10.0.0.1", "10.0.0.1"), ("2001:db8::1", "2001:db8::1")]
     {
         let mut out = Vec::new();
-        let hop = super::Hop { peer: client.parse().unwrap(), client: client.parse().unwrap(), https: true, ..hop(false) };
+        let hop =
+            super::Hop { peer: client.parse().unwrap(), client: client.parse().unwrap(), https: true, ..hop(false) };
         forward_request(&mut out, &head(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), &hop);
         let out = String::from_utf8(out).unwrap();
         assert!(

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{OURS, forwarded, head, hop};
-use crate::http::{Hop, client_address, forward_request};
+use crate::http::{Hop, client_address, forward_request, request_id};
 
 /// The forwarded fields of a request to host `a` with these lines, without its request line and Host.
 fn passes(fields: &str, trusted: bool) -> String {
@@ -18,7 +18,10 @@ const THEIRS: &str = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\nX-Forwa
 
 #[test]
 fn a_stranger_is_not_believed() {
-    assert_eq!(passes(&format!("{THEIRS}X-Forwarded-For: 1.2.3.4\r\nX-Request-Id: 8\r\nClient-IP: 1\r\n"), false), OURS);
+    assert_eq!(
+        passes(&format!("{THEIRS}X-Forwarded-For: 1.2.3.4\r\nX-Request-Id: 8\r\nClient-IP: 1\r\n"), false),
+        OURS
+    );
 }
 
 #[test]
@@ -75,6 +78,29 @@ fn who_asks_is_the_last_address_that_is_not_trusted() {
         let got = client_address(&head(bytes.as_bytes()).fields, IpAddr::from([10, 0, 0, 1]), trusted);
         assert_eq!(got.to_string(), client, "{fors:?}");
     }
+}
+
+#[test]
+fn only_fit_ids_are_kept() {
+    let longest = "x".repeat(128);
+    let too_long = "x".repeat(129);
+    let amazon = "Root=1-67891233-abcdef012345678912345678";
+    for (id, fit) in [
+        ("0b5cb3ac-8bcf-4c5f-9f6e-1a2b3c4d5e6f", true),
+        (amazon, true),
+        ("a.b_c~d+e/f:g@h", true),
+        (&longest, true),
+        (&too_long, false),
+        ("", false),
+        ("a b", false),
+        ("<script>", false),
+        ("a\"b", false),
+        ("é", false),
+    ] {
+        let bytes = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: {id}\r\n\r\n");
+        assert_eq!(request_id(&head(bytes.as_bytes()).fields), fit.then_some(id), "{id:?}");
+    }
+    assert_eq!(request_id(&head(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").fields), None);
 }
 
 #[test]

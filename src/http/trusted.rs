@@ -1,4 +1,4 @@
-//! Who asks, by the word of proxies that are trusted.
+//! What a trusted proxy says about a request: who asks, and what it is called.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -21,6 +21,17 @@ pub fn client_address(fields: &Fields, peer: IpAddr, trusted: impl Fn(IpAddr) ->
         }
     }
     client
+}
+
+/// Longest X-Request-Id that is kept.
+const MAX_ID: usize = 128;
+
+/// The X-Request-Id, if it is fit for logs, pages and other people's programs: 1 to 128 letters, digits and `-._~=+/:@`.
+pub fn request_id<'b>(fields: &Fields<'b>) -> Option<&'b str> {
+    let id = fields.find("x-request-id")?;
+    let fit =
+        (1..=MAX_ID).contains(&id.len()) && id.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~=+/:@".contains(b));
+    str::from_utf8(id).ok().filter(|_| fit)
 }
 
 /// An address, as some proxies write it with its port, or in brackets.
