@@ -11,6 +11,7 @@ use slotmap::{DefaultKey, KeyData, SlotMap};
 
 use super::client::{Client, Phase};
 use super::timers::{Alarm, Owner};
+use super::trust::distrust;
 use super::{Proxy, client_source, listener};
 use crate::poller::{Source, data};
 use crate::wire::Wire;
@@ -157,12 +158,5 @@ impl Proxy {
             keys.into_iter().for_each(|key| self.accept(data(key)));
             self.watch_due();
         }
-    }
-}
-
-/// Anyone could say anything in a PROXY header: a stranger's connection is closed. Said once.
-fn distrust(said: &mut bool, peer: IpAddr) {
-    if !std::mem::replace(said, true) {
-        log::warn!("{peer} is closed out of listen_proxy_protocol; if it is your balancer, add it to trusted_proxies");
     }
 }

@@ -17,6 +17,7 @@ mod preamble;
 mod renew;
 mod session;
 mod timers;
+mod trust;
 mod tunnel;
 mod upstream;
 

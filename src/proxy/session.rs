@@ -6,7 +6,6 @@ use super::client::{Client, Phase};
 use super::exchange::Exchange;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, ROUNDS, Shared};
-use crate::config::Http;
 use crate::http::{self, Body, Content, Framing, Hop, Protocol, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
@@ -372,14 +371,6 @@ impl Exchange {
             self.line.extend_from_slice(part);
         }
         debug_assert!(head.framing != Framing::UntilClose);
-    }
-
-    /// Takes a trusted proxy's word for who asks, and for the request's id.
-    fn believe(&mut self, head: &RequestHead<'_>, limits: &Http) {
-        self.client = http::client_address(&head.fields, self.client, |address| limits.trusts(address));
-        if let Some(id) = http::request_id(&head.fields) {
-            id.clone_into(&mut self.id);
-        }
     }
 
     /// Adds bytes of the request's body. Returns how many belong to it. Its trailers do not pass: the tenant has not asked for
