@@ -29,8 +29,8 @@ pub(super) struct Chunked {
     count: u16,
     name: [u8; NAME],
     name_len: u8,
-    /// Where trailer fields lie in the input of the last call.
-    trailers: Range<usize>,
+    /// Where trailer fields lie in the input of the last call, which has less than 4 GiB.
+    trailers: (u32, u32),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl State {
 
 impl Chunked {
     pub fn new() -> Chunked {
-        Chunked { state: State::Size, left: 0, count: 0, name: [0; NAME], name_len: 0, trailers: 0..0 }
+        Chunked { state: State::Size, left: 0, count: 0, name: [0; NAME], name_len: 0, trailers: (0, 0) }
     }
 
     pub fn is_done(&self) -> bool {
@@ -70,13 +70,13 @@ impl Chunked {
 
     /// See [`super::Body::trailers`].
     pub fn trailers(&self) -> Range<usize> {
-        self.trailers.clone()
+        self.trailers.0 as usize..self.trailers.1 as usize
     }
 
     /// See [`super::Body::feed`].
     pub fn feed(&mut self, input: &[u8], mut data: impl FnMut(&[u8])) -> Result<usize, Malformed> {
         let mut at = 0;
-        self.trailers = 0..0;
+        self.trailers = (0, 0);
         while at < input.len() && self.state != State::Done {
             if self.state == State::Data {
                 let rest = &input[at..];
@@ -91,7 +91,8 @@ impl Chunked {
                 let before = self.state;
                 self.state = self.step(input[at])?;
                 if before.is_trailer() || self.state.is_trailer() {
-                    self.trailers = if self.trailers.is_empty() { at..at + 1 } else { self.trailers.start..at + 1 };
+                    let start = if self.trailers.1 == 0 { at as u32 } else { self.trailers.0 };
+                    self.trailers = (start, at as u32 + 1);
                 }
                 at += 1;
             }

@@ -8,9 +8,6 @@ use super::refusal::Refusal;
 /// Most bytes of all Connection fields: every field of a head is compared with every option.
 const MAX_CONNECTION: usize = 512;
 
-/// Most bytes of a protocol's name in Upgrade; `websocket` has 9.
-pub(super) const MAX_PROTOCOL: usize = 23;
-
 /// What the steering fields of one head say together.
 #[derive(Default)]
 pub(super) struct Control<'b> {
@@ -65,7 +62,7 @@ impl<'b> Control<'b> {
     /// honoured, h2c never.
     pub fn protocol(&self) -> Option<&'b str> {
         let value = self.upgrade.filter(|_| self.connection_upgrade)?;
-        let is_name = (1..=MAX_PROTOCOL).contains(&value.len()) && value.iter().all(|&b| is_protocol(b));
+        let is_name = !value.is_empty() && value.iter().all(|&b| is_protocol(b));
         str::from_utf8(value).ok().filter(|name| is_name && !name.eq_ignore_ascii_case("h2c"))
     }
 

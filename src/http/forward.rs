@@ -23,7 +23,7 @@ pub struct Hop<'a> {
     /// X-Request-Id: made by us, or a trusted peer's that the caller found fit.
     pub request_id: &'a str,
     /// 32 hexadecimal digits for a trace that begins here; empty: none begins.
-    pub trace_id: &'a str,
+    pub trace_id: &'a [u8],
     /// When the request came, in Unix milliseconds, for X-Request-Start.
     pub start_ms: u64,
     /// The peer is a proxy of ours: its X-Forwarded-*, Forwarded and X-Request-Start are kept, X-Forwarded-For is appended to,
@@ -163,7 +163,7 @@ fn put_trace(out: &mut Vec<u8>, head: &RequestHead, hop: &Hop, trace: &Trace) {
             }
         }
         _ if hop.trace_id.is_empty() => {}
-        _ => put_traceparent(out, hop.trace_id.as_bytes()),
+        _ => put_traceparent(out, hop.trace_id),
     }
 }
 

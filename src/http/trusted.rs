@@ -27,11 +27,11 @@ pub fn client_address(fields: &Fields, peer: IpAddr, trusted: impl Fn(IpAddr) ->
 const MAX_ID: usize = 128;
 
 /// The X-Request-Id, if it is fit for logs, pages and other people's programs: 1 to 128 letters, digits and `-._~=+/:@`.
-pub fn request_id<'b>(fields: &Fields<'b>) -> Option<&'b str> {
+pub fn request_id<'b>(fields: &Fields<'b>) -> Option<&'b [u8]> {
     let id = fields.find("x-request-id")?;
     let fit =
         (1..=MAX_ID).contains(&id.len()) && id.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~=+/:@".contains(b));
-    str::from_utf8(id).ok().filter(|_| fit)
+    fit.then_some(id)
 }
 
 /// An address, as some proxies write it with its port, or in brackets.

@@ -88,7 +88,7 @@ fn pass_heads(client: &mut Client, conn: &mut Conn, shared: &mut Shared, mut byt
         };
         bytes = &bytes[head.len..];
         let switched = head.status == 101;
-        let asked = client.exchange.protocol.zip(head.upgrade).is_some_and(|(asked, given)| asked.is(given));
+        let asked = head.upgrade.is_some_and(|protocol| client.exchange.words.asks_for(protocol));
         if switched && !asked {
             return Answer::Bad("the application switched protocols without being asked");
         }
@@ -118,7 +118,7 @@ fn forward_head(client: &mut Client, conn: &mut Conn, shared: &mut Shared, head:
     let to = To {
         version: exchange.version,
         keep_alive: exchange.keep_alive && whole && !shared.draining,
-        request_id: &exchange.id,
+        request_id: exchange.words.id(),
         date: shared.date.at(unix_ms(shared.wall) / 1000),
         trailers: exchange.trailers,
     };

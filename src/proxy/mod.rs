@@ -20,6 +20,7 @@ mod timers;
 mod trust;
 mod tunnel;
 mod upstream;
+mod words;
 
 use std::collections::VecDeque;
 use std::io;

@@ -7,12 +7,10 @@ use crate::config::Http;
 use crate::http::{self, RequestHead};
 
 impl Exchange {
-    /// Takes a trusted proxy's word for who asks, and for the request's id.
-    pub(super) fn believe(&mut self, head: &RequestHead<'_>, limits: &Http) {
+    /// Takes a trusted proxy's word for who asks. Returns its word for the request's id.
+    pub(super) fn believe<'b>(&mut self, head: &RequestHead<'b>, limits: &Http) -> Option<&'b [u8]> {
         self.client = http::client_address(&head.fields, self.client, |address| limits.trusts(address));
-        if let Some(id) = http::request_id(&head.fields) {
-            id.clone_into(&mut self.id);
-        }
+        http::request_id(&head.fields)
     }
 }
 

@@ -21,7 +21,7 @@ fn head(bytes: &[u8]) -> RequestHead<'_> {
 /// A hop with fixed words.
 fn hop(trusted: bool) -> Hop<'static> {
     let peer = std::net::IpAddr::from([192, 0, 2, 7]);
-    let trace_id = "0123456789abcdef0123456789abcdef";
+    let trace_id = b"0123456789abcdef0123456789abcdef";
     Hop { peer, client: peer, https: false, request_id: "id-1", trace_id, start_ms: 1_700_000_000_123, trusted }
 }
 
