@@ -37,7 +37,10 @@ pub(super) fn read_answer(client: &mut Client, conn: &mut Conn, shared: &mut Sha
     }
     let mut scratch = std::mem::take(&mut shared.scratch);
     let answer = match conn.wire.read(&mut scratch) {
-        Read::Some(count) => pass_on(client, conn, shared, &scratch[..count]),
+        Read::Some(count) => {
+            shared.spent += count;
+            pass_on(client, conn, shared, &scratch[..count])
+        }
         Read::Blocked => Answer::Blocked,
         end => ended(client, end, conn.unix),
     };

@@ -17,7 +17,7 @@ use crate::poller::{Source, data};
 use crate::wire::Wire;
 
 /// Connections accepted before the others have their turn.
-const BATCH: usize = 128;
+const BATCH: usize = 64;
 /// Descriptors for everything but clients and tenants' sockets: processes' pipes, operators, the log.
 const RESERVE: usize = 96;
 /// Pause after a lack of descriptors or memory.

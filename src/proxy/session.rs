@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::client::{Client, Phase};
 use super::exchange::Exchange;
 use super::upstream::Admission;
-use super::{ClientKey, Proxy, ROUNDS, Shared};
+use super::{ClientKey, Proxy, ROUNDS, STEP, Shared};
 use crate::http::{self, Body, Content, Framing, Hop, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
@@ -29,6 +29,7 @@ impl Proxy {
     /// Does what can be done for a client, but not more than its share of a turn.
     pub(super) fn advance(&mut self, key: ClientKey) {
         for _ in 0..ROUNDS {
+            self.shared.spent += STEP;
             let Some(client) = self.clients.get_mut(key) else { return };
             let step = match client.phase {
                 Phase::Preamble => self.read_preamble(key),
