@@ -41,6 +41,8 @@ pub(super) struct Exchange {
     pub head_only: bool,
     /// The client asked for another protocol.
     pub upgrade: bool,
+    /// The client takes trailers.
+    pub trailers: bool,
     /// The client holds its body back until the tenant says 100 (Continue), or until it has waited long enough.
     pub expects: bool,
     /// The client has announced that it is its last request.
@@ -97,6 +99,7 @@ impl Exchange {
             event_stream: false,
             head_only: false,
             upgrade: false,
+            trailers: false,
             expects: false,
             last: false,
             keep_alive: true,
@@ -127,6 +130,7 @@ impl Exchange {
         self.event_stream = false;
         self.head_only = false;
         self.upgrade = false;
+        self.trailers = false;
         self.expects = false;
         self.last = false;
         self.keep_alive = true;

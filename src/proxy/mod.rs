@@ -16,11 +16,13 @@ mod ids;
 mod listener;
 mod loss;
 mod pool;
+mod preamble;
 mod renew;
 mod room;
 mod say;
 mod session;
 mod timers;
+mod trust;
 mod tunnel;
 mod upstream;
 mod waiting;
@@ -35,6 +37,7 @@ use std::time::{Duration, Instant, SystemTime};
 use slotmap::{SecondaryMap, SlotMap};
 
 use crate::config::Http;
+use crate::http::Date;
 use crate::poller::{Readiness, Registry, Source, data};
 use crate::route::Table;
 use crate::unit::UnitId;
@@ -115,6 +118,7 @@ struct Shared {
     waiting: usize,
     access: AccessLog,
     ids: Ids,
+    date: Date,
     limits: Http,
     /// Work done in this turn, in bytes.
     spent: usize,
@@ -152,6 +156,7 @@ impl Proxy {
             waiting: 0,
             access: AccessLog::new(access),
             ids: Ids::new()?,
+            date: Date::new(0),
             limits,
             spent: 0,
             now,

@@ -95,7 +95,7 @@ impl Proxy {
                 self.refuse_client(key, 404, "no application answers here", None);
             }
             Phase::Exchange | Phase::Tunnel => self.close(key),
-            Phase::Head | Phase::Last | Phase::Linger => {}
+            Phase::Preamble | Phase::Head | Phase::Last | Phase::Linger => {}
         }
     }
 }

@@ -33,6 +33,7 @@ impl Proxy {
             self.shared.spent += STEP;
             let Some(client) = self.clients.get_mut(key) else { return };
             let step = match client.phase {
+                Phase::Preamble => self.read_preamble(key),
                 Phase::Head => self.read_request(key),
                 Phase::Waiting => self.keep_waiting(key),
                 Phase::Exchange => self.exchange(key),
@@ -149,8 +150,12 @@ impl Proxy {
         let exchange = &mut client.exchange;
         exchange.client = client.peer;
         let own = self.shared.ids.next();
-        let id = if client.trusted { exchange.believe(head).unwrap_or(&own) } else { &own };
+        let id = if client.trusted { exchange.believe(head, &self.shared.limits).unwrap_or(&own) } else { &own };
         exchange.remember(head, id, &mut self.shared);
+        if head.ends_here() {
+            self.answer(key, 204, "", None);
+            return 0;
+        }
         match self.table.decide(head.host, head.target) {
             Decision::Health => {
                 self.answer(key, 200, "", None);
@@ -179,9 +184,11 @@ impl Proxy {
         }
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         let hop = Hop {
-            client: client.peer,
-            https: false,
+            peer: client.peer,
+            client: client.exchange.client,
+            https: client.https,
             request_id: client.exchange.words.id(),
+            trace_id: if self.shared.limits.traceparent { self.shared.ids.last() } else { b"" },
             start_ms: unix_ms(self.shared.wall),
             trusted: client.trusted,
         };
@@ -231,7 +238,7 @@ impl Proxy {
             head_only: exchange.head_only,
             now: unix_ms(self.shared.wall) / 1000,
             retry_after: retry.map(|after| after.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32),
-            allow: (status == 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            allow: matches!(status, 204 | 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             request_id: exchange.words.id(),
             content: say.content(exchange.words.accept()),
         };
@@ -298,6 +305,10 @@ impl Proxy {
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
             self.shared.access.push(exchange, None, self.shared.now);
         }
+        // No client may take a part for the whole, not even one that reads until the end of the connection.
+        if !client.output.is_empty() || (phase == Phase::Exchange && client.exchange.answer.is_some()) {
+            client.wire.abort();
+        }
         let unit = client.exchange.unit;
         self.release(key, false);
         if let Some(mut client) = self.clients.remove(key) {
@@ -321,6 +332,7 @@ impl Proxy {
             return;
         }
         match client.phase {
+            Phase::Preamble => self.close(key),
             Phase::Head if client.input.is_empty() => self.close(key),
             Phase::Head => {
                 client.exchange.keep_alive = false;
@@ -351,6 +363,7 @@ impl Exchange {
         self.body = Body::new(head.framing);
         self.head_only = head.method == "HEAD";
         self.upgrade = head.upgrade.is_some();
+        self.trailers = head.trailers;
         self.expects = head.expect_continue;
         self.keep_alive = head.keep_alive && !shared.draining;
         self.last = !head.keep_alive;
@@ -360,24 +373,17 @@ impl Exchange {
         let line = [head.method.as_bytes(), b" ", head.target.as_bytes(), version];
         let accept = head.fields.find("accept").unwrap_or_default();
         self.words.keep(id, &line, accept, &mut shared.pool);
+        self.words.keep_protocol(head.upgrade.unwrap_or_default());
         debug_assert!(head.framing != Framing::UntilClose);
     }
 
-    /// Takes a trusted proxy's word for who asks. Returns its word for the request's id.
-    fn believe<'b>(&mut self, head: &RequestHead<'b>) -> Option<&'b [u8]> {
-        let text = |name| head.fields.find(name).and_then(|value| std::str::from_utf8(value).ok());
-        let last = text("x-forwarded-for").and_then(|list| list.rsplit(',').next());
-        if let Some(address) = last.and_then(|address| address.trim().parse().ok()) {
-            self.client = address;
-        }
-        let legal = |id: &&[u8]| (1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
-        head.fields.find("x-request-id").filter(legal)
-    }
-
-    /// Adds bytes of the request's body. Returns how many belong to it.
+    /// Adds bytes of the request's body. Returns how many belong to it. Its trailers do not pass: the tenant has not asked for
+    /// them (RFC 9110 §6.5.1), Rack has no place for them, and servers have been found to misread them.
     pub(super) fn take_body(&mut self, bytes: &[u8]) -> Result<usize, http::Malformed> {
         let taken = self.body.feed(bytes, |_| {})?;
-        self.request.extend_from_slice(&bytes[..taken]);
+        let trailers = self.body.trailers();
+        self.request.extend_from_slice(&bytes[..trailers.start]);
+        self.request.extend_from_slice(&bytes[trailers.end..taken]);
         self.expects &= taken == 0;
         self.bytes_in += taken as u64;
         Ok(taken)
@@ -385,6 +391,6 @@ impl Exchange {
 }
 
 /// Unix milliseconds.
-fn unix_ms(wall: SystemTime) -> u64 {
+pub(super) fn unix_ms(wall: SystemTime) -> u64 {
     wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
