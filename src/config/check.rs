@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::{Config, budget};
+use super::{Config, RequestLimit, budget};
 use crate::unit::Listen;
 use crate::unit::layers::Layers;
 use crate::unit::load::Draft;
 use crate::unit::report::Report;
+use crate::unit::section::Section;
 
 /// Names in the runtime directory that are tenantd's own.
 const OWN_SOCKETS: [&str; 2] = ["control.sock", "notify.sock"];
@@ -18,7 +19,20 @@ pub(super) fn together(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>
         socket(config, draft, report);
         runtime_directory(config, draft, report);
     }
+    limits(config, daemon, drafts, report);
     budget::check(config, daemon, drafts, report);
+}
+
+/// A limit of units that do not exist protects nobody.
+fn limits(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>], report: &mut Report) {
+    for (index, limit) in config.limits.iter().enumerate() {
+        for pattern in &limit.units {
+            if !drafts.iter().any(|draft| draft.unit.route.is_some() && pattern.matches(draft.unit.name.as_str())) {
+                let message = format!("[[limit]] units: \"{}\" matches no unit with a route", pattern.as_str());
+                report.warning(daemon.item_place("", RequestLimit::DOC.name, index), message);
+            }
+        }
+    }
 }
 
 /// The health check would hide a tenant of the same path.

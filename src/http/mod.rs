@@ -27,6 +27,6 @@ pub use fields::{Field, Fields};
 pub use forward::{Hop, forward_request};
 pub use framing::{Framing, Version};
 pub use refusal::Refusal;
-pub use reply::{Content, Reply, reason_phrase, reply, wants_html};
+pub use reply::{Content, Quota, Reply, reason_phrase, reply, wants_html};
 pub use request::{MAX_HEAD, RequestHead};
 pub use response::{MAX_RESPONSE_HEAD, ResponseHead};

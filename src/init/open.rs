@@ -119,6 +119,7 @@ fn open_doors(config: &Config, poller: &Poller, private: PathBuf) -> Result<(Pro
     let table = Table::new(&config.health.path);
     let proxy = Proxy::new(registry(poller)?, config.http.clone(), table, config.log.access, private);
     let mut proxy = proxy.map_err(fatal("seed the request ids"))?;
+    proxy.configure(config);
     let open = |address| proxy.open_door(address).map_err(|error| Fatal::address(&address, error));
     let listen = config.http.listen.iter().copied().map(open).map(|opened| Ok(opened?.to_string()));
     let listen = listen.collect::<Result<_, _>>()?;

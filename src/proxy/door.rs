@@ -9,7 +9,9 @@ use rustix::io::Errno;
 use rustix::net::{SocketFlags, sockopt};
 use slotmap::{DefaultKey, KeyData, SlotMap};
 
+use super::capacity::Capacity;
 use super::client::Client;
+use super::peers::{Entry, Peers};
 use super::timers::{Alarm, Owner};
 use super::{Proxy, client_source, listener};
 use crate::poller::{Source, data};
@@ -17,27 +19,55 @@ use crate::wire::Wire;
 
 /// Connections accepted before the others have their turn.
 const BATCH: usize = 128;
-/// Descriptors for everything but clients and tenants' sockets: processes' pipes, operators, the log.
-const RESERVE: usize = 96;
-/// Pause after a lack of descriptors or memory.
+/// Pause after a lack of descriptors or memory. Who comes meanwhile waits in the kernel's queue: to accept and close at once,
+/// with a descriptor kept for it, would only turn away whom we can serve a moment later.
 const PAUSE: Duration = Duration::from_millis(100);
+/// That there is no room is said so often.
+const SAID: Duration = Duration::from_secs(60);
 
 /// The listeners of the front door.
 #[derive(Debug)]
 pub(super) struct Doors {
     listeners: SlotMap<DefaultKey, OwnedFd>,
     pub alarm: Alarm,
-    /// There was no room, and it was said.
-    crowded: bool,
-    /// Most descriptors that we may open.
-    files: usize,
+    /// When it was last said that there is no room.
+    said: Option<Instant>,
+    capacity: Capacity,
+    /// How many connections each client has.
+    pub peers: Peers,
 }
 
 impl Doors {
     /// No door yet.
     pub fn new() -> Self {
         let files = crate::boot::open_files().and_then(|(files, _)| usize::try_from(files).ok());
-        Self { listeners: SlotMap::new(), alarm: Alarm::default(), crowded: false, files: files.unwrap_or(usize::MAX) }
+        Self {
+            listeners: SlotMap::new(),
+            alarm: Alarm::default(),
+            said: None,
+            capacity: Capacity::new(files.unwrap_or(usize::MAX)),
+            peers: Peers::default(),
+        }
+    }
+
+    /// A client is gone.
+    pub fn forget(&mut self, client: &Client) {
+        if !client.trusted {
+            self.peers.leave(client.peer);
+        }
+    }
+
+    /// Whether a client may come in, or has too many connections already.
+    fn admit(&mut self, peer: IpAddr, now: Instant) -> bool {
+        match self.peers.enter(peer, now) {
+            Entry::Enters => true,
+            Entry::Refused { news } => {
+                if news {
+                    log::warn!("{peer} has as many connections as one client may have (connections_per_client)");
+                }
+                false
+            }
+        }
     }
 }
 
@@ -65,35 +95,19 @@ impl Proxy {
 
     /// Accepts what is there.
     pub(super) fn accept(&mut self, key: KeyData) {
-        let Some(fd) = self.doors.listeners.get(key.into()) else { return };
         let room = self.room();
         for taken in 0..BATCH {
             if taken >= room {
                 return self.crowd(format_args!("{} connections are open", self.clients.len()));
             }
+            let Some(fd) = self.doors.listeners.get(key.into()) else { return };
             match rustix::net::acceptfrom_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
                 Ok((client, address)) => {
                     let peer = address.and_then(|address| SocketAddr::try_from(address).ok());
-                    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
-                    // Without it a small answer may wait for the acknowledgement of the one before. Failing is harmless.
-                    let _ = sockopt::set_tcp_nodelay(&client, true);
-                    let now = self.shared.now;
-                    let trusted = self.shared.limits.trusted_proxies.iter().any(|network| network.contains(peer));
-                    let key = self.clients.insert(Client::new(Wire::new(client), peer, trusted, now));
-                    let client = &mut self.clients[key];
-                    if let Err(error) = self.shared.registry.add_socket(client.wire.fd(), client_source(key)) {
-                        log::warn!("cannot watch a connection: {error}");
-                        self.clients.remove(key);
-                        continue;
-                    }
-                    let due = now + self.shared.limits.timeout_keep_alive;
-                    self.shared.timers.set(&mut client.alarm, due, Owner::Client(key));
+                    self.welcome(client, peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical()));
                 }
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
-                Err(Errno::AGAIN) => {
-                    self.doors.crowded = false;
-                    return;
-                }
+                Err(Errno::AGAIN) => return,
                 Err(error) => return self.crowd(format_args!("{error}")),
             }
         }
@@ -101,16 +115,38 @@ impl Proxy {
         self.accept_after(Duration::from_nanos(1));
     }
 
-    /// How many more clients there may be: each may need a connection to a tenant, and what tenants, operators and the
-    /// log need is never given away.
-    fn room(&self) -> usize {
-        let open = self.clients.len() + self.conns.len() + self.upstreams.len();
-        self.doors.files.saturating_sub(open + RESERVE) / 2
+    /// A connection: of somebody who may have one more, it is a client's from now on.
+    fn welcome(&mut self, fd: OwnedFd, peer: IpAddr) {
+        let now = self.shared.now;
+        let trusted = self.shared.limits.trusted_proxies.iter().any(|network| network.contains(peer));
+        if !trusted && !self.doors.admit(peer, now) {
+            return;
+        }
+        // Without it a small answer may wait for the acknowledgement of the one before. Failing is harmless.
+        let _ = sockopt::set_tcp_nodelay(&fd, true);
+        let key = self.clients.insert(Client::new(Wire::new(fd), peer, trusted, now));
+        let client = &mut self.clients[key];
+        if let Err(error) = self.shared.registry.add_socket(client.wire.fd(), client_source(key)) {
+            log::warn!("cannot watch a connection: {error}");
+            self.doors.forget(client);
+            self.clients.remove(key);
+            return;
+        }
+        let due = now + self.shared.keep_alive(trusted);
+        self.shared.timers.set(&mut client.alarm, due, Owner::Client(key));
     }
 
-    /// No more clients for the moment. Said once.
+    /// How many more clients there may be: each may need a connection to a tenant, and what tenants, operators and the
+    /// log need is never given away.
+    fn room(&mut self) -> usize {
+        self.doors.capacity.room(self.clients.len() + self.conns.len() + self.upstreams.len())
+    }
+
+    /// No more clients for the moment. Said once a minute.
     fn crowd(&mut self, why: std::fmt::Arguments<'_>) {
-        if !std::mem::replace(&mut self.doors.crowded, true) {
+        let now = self.shared.now;
+        if self.doors.said.is_none_or(|said| now.saturating_duration_since(said) >= SAID) {
+            self.doors.said = Some(now);
             log::warn!("new connections wait: {why}; raise the limit of open files (ulimit -n)");
         }
         self.pause();

@@ -3,7 +3,9 @@
 
 mod access;
 mod answer;
+mod breaker;
 mod buffer;
+mod capacity;
 mod client;
 mod conn;
 mod door;
@@ -13,10 +15,13 @@ mod gate;
 mod ids;
 mod listener;
 mod loss;
+mod peers;
+mod refuse;
 mod renew;
 mod session;
 mod timers;
 mod tunnel;
+mod upload;
 mod upstream;
 
 use std::collections::VecDeque;
@@ -28,7 +33,7 @@ use slotmap::{SecondaryMap, SlotMap};
 
 use crate::config::Http;
 use crate::poller::{Readiness, Registry, Source, data};
-use crate::route::Table;
+use crate::route::{Limits, Table};
 use crate::unit::UnitId;
 
 use access::AccessLog;
@@ -82,6 +87,7 @@ pub struct Proxy {
     conns: SlotMap<ConnKey, Conn>,
     upstreams: SecondaryMap<UnitId, Upstream>,
     table: Table,
+    limits: Limits,
     doors: Doors,
     /// Somebody waits for a tenant to be idle.
     room: bool,
@@ -112,6 +118,16 @@ struct Shared {
     private: PathBuf,
 }
 
+impl Shared {
+    /// Longest time between two requests. A proxy of ours may send one while we close: it keeps its own time.
+    fn keep_alive(&self, trusted: bool) -> Duration {
+        let least = if trusted { KEEP_ALIVE_OF_PROXIES } else { Duration::ZERO };
+        self.limits.timeout_keep_alive.max(least)
+    }
+}
+
+/// Longer than proxies keep idle connections, but for those that do it for ever.
+const KEEP_ALIVE_OF_PROXIES: Duration = Duration::from_secs(300);
 /// Bytes of one read.
 const SCRATCH: usize = 128 * 1024;
 /// Reads and writes of one client before the others have their turn.
@@ -142,6 +158,7 @@ impl Proxy {
             conns: SlotMap::with_key(),
             upstreams: SecondaryMap::new(),
             table,
+            limits: Limits::new(now),
             doors: Doors::new(),
             room: false,
             shared,

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::client::{Client, Phase};
 use super::exchange::Exchange;
+use super::refuse::seconds;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, ROUNDS, Shared};
-use crate::http::{self, Body, Content, Framing, Hop, Reply, RequestHead, Version};
+use crate::http::{self, Body, Content, Framing, Hop, Quota, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
 use crate::wire::{Read, Write};
@@ -58,8 +59,10 @@ impl Proxy {
 
     /// Reads the next request, once the answer before it has been taken.
     fn read_request(&mut self, key: ClientKey) -> Step {
-        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
-        match flush(client, &mut self.shared) {
+        let Some(client) = self.clients.get(key) else { return Step::Wait };
+        let (owed, trusted) = (!client.output.is_empty(), client.trusted);
+        match self.flush_rest(key) {
+            Write::Some(_) if owed => self.set_alarm(key, self.shared.keep_alive(trusted)),
             Write::Some(_) => {}
             Write::Blocked => return Step::Wait,
             Write::Broken => return Step::Close,
@@ -159,10 +162,14 @@ impl Proxy {
     }
 
     fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
+        client.exchange.unit = Some(unit);
+        if self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
+            return 0;
+        }
         let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else {
             return 0;
         };
-        client.exchange.unit = Some(unit);
         let admission = match self.shared.draining {
             true => Admission::Refuse(Duration::from_secs(1)),
             false => upstream.admit(self.shared.now),
@@ -211,6 +218,18 @@ impl Proxy {
 
     /// Answers a request ourselves. A client whose request is not read to its end loses its connection after it.
     pub(super) fn answer(&mut self, key: ClientKey, status: u16, detail: &str, retry: Option<Duration>) {
+        self.answer_with(key, status, detail, retry, None);
+    }
+
+    /// The same, with the rate that was exceeded.
+    pub(super) fn answer_with(
+        &mut self,
+        key: ClientKey,
+        status: u16,
+        detail: &str,
+        retry: Option<Duration>,
+        quota: Option<Quota<'_>>,
+    ) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let exchange = &mut client.exchange;
         exchange.status = status;
@@ -227,7 +246,8 @@ impl Proxy {
             keep_alive: exchange.keep_alive,
             head_only: exchange.head_only,
             now: unix_ms(self.shared.wall) / 1000,
-            retry_after: retry.map(|after| after.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32),
+            retry_after: retry.map(seconds),
+            quota,
             allow: (status == 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             request_id: &exchange.id,
             content,
@@ -249,17 +269,31 @@ impl Proxy {
         exchange.reset(&mut self.shared.pool);
         client.fresh = !client.input.is_empty();
         let (phase, after) = match keep_alive {
-            true => (Phase::Head, self.shared.limits.timeout_keep_alive),
+            // Who does not take the answer is not idle.
+            true if !client.output.is_empty() => (Phase::Head, self.shared.limits.timeout_body),
+            true => (Phase::Head, self.shared.keep_alive(client.trusted)),
             false => (Phase::Last, self.shared.limits.timeout_body),
         };
         client.phase = phase;
         self.set_alarm(key, after);
     }
 
+    /// Writes the rest of an answer that is complete. A client may take it as slowly as it likes, as long as it takes some.
+    fn flush_rest(&mut self, key: ClientKey) -> Write {
+        let Some(client) = self.clients.get_mut(key) else { return Write::Broken };
+        let before = client.output.len();
+        let flushed = flush(client, &mut self.shared);
+        if client.output.len() < before {
+            self.set_alarm(key, self.shared.limits.timeout_body);
+        }
+        flushed
+    }
+
     /// The last answer is on its way; the end of writing follows it.
     fn write_last(&mut self, key: ClientKey) -> Step {
+        let flushed = self.flush_rest(key);
         let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
-        match flush(client, &mut self.shared) {
+        match flushed {
             Write::Some(_) => {
                 client.wire.finish();
                 client.phase = Phase::Linger;
@@ -295,6 +329,7 @@ impl Proxy {
         let unit = client.exchange.unit;
         self.release(key, false);
         if let Some(mut client) = self.clients.remove(key) {
+            self.doors.forget(&client);
             client.exchange.reset(&mut self.shared.pool);
             client.input.clear(&mut self.shared.pool);
             client.output.clear(&mut self.shared.pool);

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::breaker::Breaker;
 use super::listener::Listener;
 use super::timers::Alarm;
 use super::{ClientKey, ConnKey};
@@ -25,6 +26,8 @@ pub(super) struct Upstream {
     pub bare: bool,
     /// Whether requests may be sent.
     pub gate: Gate,
+    /// Whether it answers what it is sent.
+    pub breaker: Breaker,
     /// Idle keep-alive connections; the last one used is the first one taken.
     pub pool: Vec<ConnKey>,
     /// Requests that wait, in order.
@@ -95,6 +98,7 @@ impl Upstream {
             idle_stop: None,
             bare: false,
             gate: Gate::Down,
+            breaker: Breaker::default(),
             pool: Vec::new(),
             waiting: VecDeque::new(),
             busy: 0,

@@ -21,6 +21,11 @@ section! {
         wait: Duration as positive = Duration::from_secs(25);
         /// Most requests that wait; default 512. Beyond it 503 with Retry-After.
         queue: usize as positive = 512;
+        /// After so many failures one after the other (no answer in time, or a lost connection: 502 and 504) requests are
+        /// answered with 503 at once, for `breaker_pause`; default 10, 0 for never.
+        breaker_failures: u32 = 10;
+        /// Then one request tries; its answer, whatever it is, lets all others in again. Default 5 s.
+        breaker_pause: Duration as positive = Duration::from_secs(5);
     }
 }
 
@@ -32,7 +37,8 @@ fn no_path(host: bool, fields: &mut super::section::Fields<'_, '_>) -> String {
     String::new()
 }
 
-fn path(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
+/// A path prefix; "/" is every path.
+pub(crate) fn path(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
     let text = String::read(node, cx)?;
     if text == "/" {
         return Some(String::new());
