@@ -78,6 +78,8 @@ pub struct Load {
     pub waiting: usize,
     /// Open WebSockets.
     pub tunnels: usize,
+    /// Requests are answered in its place: too many in a row failed.
+    pub breaker_open: bool,
 }
 
 /// The forwarder.
@@ -287,6 +289,7 @@ impl Proxy {
             in_flight: upstream.busy,
             waiting: upstream.waiting.len(),
             tunnels: upstream.tunnels,
+            breaker_open: upstream.breaker.is_open(),
         })
     }
 
