@@ -23,8 +23,8 @@ section! {
         /// Whose requests are counted together: those of a client (the address that asks, behind trusted proxies; of IPv6
         /// its /64), or those to a tenant. Default: client.
         by: By = By::Client;
-        /// Path prefix of whole segments, as the client sends it, route included; `/login` is also `/login.json`, however it is
-        /// encoded. Default: every path.
+        /// Path prefix of whole segments, of the path as the client sends it or of what follows the tenant's route; `/login`
+        /// is also `/login.json`, however it is encoded. Default: every path.
         path: String as path = String::new();
         /// Methods; GET is also HEAD. Default: every method.
         methods: Vec<String> as methods = Vec::new();

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::{SocketFlags, sockopt};
+use rustix::net::SocketFlags;
 use slotmap::{DefaultKey, KeyData, SlotMap};
 
 use super::capacity::Capacity;
@@ -122,11 +122,9 @@ impl Proxy {
         if !trusted && !self.doors.admit(peer, now) {
             return;
         }
-        // Without it a small answer may wait for the acknowledgement of the one before. Failing is harmless.
-        let _ = sockopt::set_tcp_nodelay(&fd, true);
         let key = self.clients.insert(Client::new(Wire::new(fd), peer, trusted, now));
         let client = &mut self.clients[key];
-        if let Err(error) = self.shared.registry.add_socket(client.wire.fd(), client_source(key)) {
+        if let Err(error) = self.shared.registry.add_reader(client.wire.fd(), client_source(key)) {
             log::warn!("cannot watch a connection: {error}");
             self.doors.forget(client);
             self.clients.remove(key);

@@ -13,6 +13,7 @@ mod exchange;
 mod forward;
 mod gate;
 mod ids;
+mod last;
 mod listener;
 mod loss;
 mod peers;
@@ -23,6 +24,7 @@ mod timers;
 mod tunnel;
 mod upload;
 mod upstream;
+mod words;
 
 use std::collections::VecDeque;
 use std::io;

@@ -20,6 +20,7 @@ impl Proxy {
             client: Subject::client(address),
             tenant: unit,
             name: upstream.name.as_str(),
+            route: upstream.route.as_ref().map_or("", |route| &route.path),
             method: head.method,
             target: head.target,
         };

@@ -12,9 +12,6 @@ use crate::route::Decision;
 use crate::unit::UnitId;
 use crate::wire::{Read, Write};
 
-/// How long a finished connection may still send what nobody reads.
-const LINGER: Duration = Duration::from_secs(2);
-
 /// How to go on with a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -41,11 +38,17 @@ impl Proxy {
             };
             match step {
                 Step::Again => {}
-                Step::Wait => return,
+                Step::Wait => return self.await_room(key),
                 Step::Close => return self.close(key),
             }
         }
         self.later(key);
+    }
+
+    fn await_room(&mut self, key: ClientKey) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.await_room(key, &self.shared.registry);
+        }
     }
 
     /// Gives a client another turn, soon and once.
@@ -111,7 +114,7 @@ impl Proxy {
             Err(refusal) => {
                 client.exchange.keep_alive = false;
                 let line = bytes.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-                client.exchange.line.extend_from_slice(&line[..line.len().min(200)]);
+                client.exchange.words.keep(b"", &[&line[..line.len().min(200)]], b"", &mut self.shared.pool);
                 self.answer(key, refusal.status, refusal.reason, None);
                 Step::Again
             }
@@ -142,12 +145,10 @@ impl Proxy {
     fn begin(&mut self, key: ClientKey, head: &RequestHead<'_>, rest: &[u8]) -> usize {
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         let exchange = &mut client.exchange;
-        exchange.remember(head, self.shared.draining);
         exchange.client = client.peer;
-        self.shared.ids.next(&mut exchange.id);
-        if client.trusted {
-            exchange.believe(head);
-        }
+        let own = self.shared.ids.next();
+        let id = if client.trusted { exchange.believe(head).unwrap_or(&own) } else { &own };
+        exchange.remember(head, id, &mut self.shared);
         match self.table.decide(head.host, head.target) {
             Decision::Health => {
                 self.answer(key, 200, "", None);
@@ -181,7 +182,7 @@ impl Proxy {
         let hop = Hop {
             client: client.peer,
             https: false,
-            request_id: &client.exchange.id,
+            request_id: client.exchange.words.id(),
             start_ms: unix_ms(self.shared.wall),
             trusted: client.trusted,
         };
@@ -235,7 +236,7 @@ impl Proxy {
         exchange.status = status;
         exchange.answered = Some(self.shared.now);
         exchange.keep_alive &= exchange.body.is_done();
-        let accept = Some(exchange.accept.as_slice()).filter(|accept| !accept.is_empty());
+        let accept = exchange.words.accept();
         let content = match status {
             200 => Content::As { content_type: "text/plain; charset=utf-8", body: "OK\n" },
             _ => Content::Page { detail, accept },
@@ -249,7 +250,7 @@ impl Proxy {
             retry_after: retry.map(seconds),
             quota,
             allow: (status == 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-            request_id: &exchange.id,
+            request_id: exchange.words.id(),
             content,
         };
         let out = client.output.open(&mut self.shared.pool);
@@ -266,8 +267,10 @@ impl Proxy {
         let ready = exchange.unit.and_then(|unit| self.upstreams.get(unit)).and_then(|upstream| upstream.ready);
         self.shared.access.push(exchange, ready, self.shared.now);
         let keep_alive = exchange.keep_alive && exchange.body.is_done() && !self.shared.draining;
+        let silent = exchange.last && exchange.body.is_done();
         exchange.reset(&mut self.shared.pool);
         client.fresh = !client.input.is_empty();
+        client.silent = silent;
         let (phase, after) = match keep_alive {
             // Who does not take the answer is not idle.
             true if !client.output.is_empty() => (Phase::Head, self.shared.limits.timeout_body),
@@ -276,44 +279,6 @@ impl Proxy {
         };
         client.phase = phase;
         self.set_alarm(key, after);
-    }
-
-    /// Writes the rest of an answer that is complete. A client may take it as slowly as it likes, as long as it takes some.
-    fn flush_rest(&mut self, key: ClientKey) -> Write {
-        let Some(client) = self.clients.get_mut(key) else { return Write::Broken };
-        let before = client.output.len();
-        let flushed = flush(client, &mut self.shared);
-        if client.output.len() < before {
-            self.set_alarm(key, self.shared.limits.timeout_body);
-        }
-        flushed
-    }
-
-    /// The last answer is on its way; the end of writing follows it.
-    fn write_last(&mut self, key: ClientKey) -> Step {
-        let flushed = self.flush_rest(key);
-        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
-        match flushed {
-            Write::Some(_) => {
-                client.wire.finish();
-                client.phase = Phase::Linger;
-                self.set_alarm(key, LINGER);
-                Step::Again
-            }
-            Write::Blocked => Step::Wait,
-            Write::Broken => Step::Close,
-        }
-    }
-
-    /// Drops what still comes: closing with unread bytes would reset the connection and take the answer with it
-    /// (RFC 9112 §9.6).
-    fn linger(&mut self, key: ClientKey) -> Step {
-        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
-        match client.wire.read(&mut self.shared.scratch) {
-            Read::Some(_) => Step::Again,
-            Read::Blocked => Step::Wait,
-            Read::End | Read::Reset => Step::Close,
-        }
     }
 
     /// A client's connection is over, in whatever phase it is.
@@ -378,33 +343,31 @@ pub(super) fn flush(client: &mut Client, shared: &mut Shared) -> Write {
 
 impl Exchange {
     /// Takes from a head what is needed later.
-    fn remember(&mut self, head: &RequestHead<'_>, draining: bool) {
+    fn remember(&mut self, head: &RequestHead<'_>, id: &[u8], shared: &mut Shared) {
         self.body = Body::new(head.framing);
         self.head_only = head.method == "HEAD";
         self.upgrade = head.upgrade.is_some();
         self.expects = head.expect_continue;
-        self.keep_alive = head.keep_alive && !draining;
+        self.keep_alive = head.keep_alive && !shared.draining;
+        self.last = !head.keep_alive;
         self.version = head.version;
         self.bytes_in = head.len as u64;
-        self.accept.extend_from_slice(head.fields.find("accept").unwrap_or_default());
         let version: &[u8] = if head.version == Version::Http10 { b" HTTP/1.0" } else { b" HTTP/1.1" };
-        for part in [head.method.as_bytes(), b" ", head.target.as_bytes(), version] {
-            self.line.extend_from_slice(part);
-        }
+        let line = [head.method.as_bytes(), b" ", head.target.as_bytes(), version];
+        let accept = head.fields.find("accept").unwrap_or_default();
+        self.words.keep(id, &line, accept, &mut shared.pool);
         debug_assert!(head.framing != Framing::UntilClose);
     }
 
-    /// Takes a trusted proxy's word for who asks, and for the request's id.
-    fn believe(&mut self, head: &RequestHead<'_>) {
+    /// Takes a trusted proxy's word for who asks. Returns its word for the request's id.
+    fn believe<'b>(&mut self, head: &RequestHead<'b>) -> Option<&'b [u8]> {
         let text = |name| head.fields.find(name).and_then(|value| std::str::from_utf8(value).ok());
         let last = text("x-forwarded-for").and_then(|list| list.rsplit(',').next());
         if let Some(address) = last.and_then(|address| address.trim().parse().ok()) {
             self.client = address;
         }
-        let legal = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-        if let Some(id) = text("x-request-id").filter(legal) {
-            id.clone_into(&mut self.id);
-        }
+        let legal = |id: &&[u8]| (1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
+        head.fields.find("x-request-id").filter(legal)
     }
 
     /// Adds bytes of the request's body. Returns how many belong to it.

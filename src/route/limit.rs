@@ -38,6 +38,8 @@ pub struct Asked<'a> {
     pub tenant: UnitId,
     /// The tenant's name.
     pub name: &'a str,
+    /// Path of its route, with which the target begins.
+    pub route: &'a str,
     /// The method.
     pub method: &'a str,
     /// Path and query, as sent.
@@ -99,6 +101,13 @@ impl Limits {
     }
 }
 
+impl<'a> Asked<'a> {
+    /// The target as the tenant alone would see it.
+    fn inside(self) -> &'a str {
+        self.target.strip_prefix(self.route).unwrap_or(self.target)
+    }
+}
+
 impl Limit {
     fn new(rule: RequestLimit) -> Self {
         let pace = Pace::new(rule.rate.count, nanos(rule.rate.per), rule.burst);
@@ -110,7 +119,7 @@ impl Limit {
         let as_get = if asked.method == "HEAD" { "GET" } else { asked.method };
         (methods.is_empty() || methods.iter().any(|method| method == asked.method || method == as_get))
             && (units.is_empty() || units.iter().any(|unit| unit.matches(asked.name)))
-            && prefix::covers(path, asked.target)
+            && (prefix::covers(path, asked.target) || prefix::covers(path, asked.inside()))
     }
 
     fn subject(&self, asked: Asked<'_>) -> Subject {
@@ -151,7 +160,14 @@ mod tests {
 
     fn asked(address: &str) -> Asked<'static> {
         let client = Subject::client(address.parse().unwrap());
-        Asked { client, tenant: UnitId::default(), name: "web@boston", method: "GET", target: "/boston" }
+        Asked {
+            client,
+            tenant: UnitId::default(),
+            name: "web@boston",
+            route: "/boston",
+            method: "GET",
+            target: "/boston",
+        }
     }
 
     fn name(exceeded: Option<Exceeded<'_>>) -> Option<&str> {
@@ -163,7 +179,11 @@ mod tests {
         let rules = [
             ("methods", RequestLimit { methods: vec!["POST".into()], ..rule("") }, &[("POST", "/", "a")][..]),
             ("get", RequestLimit { methods: vec!["GET".into()], ..rule("") }, &[("GET", "/", "a"), ("HEAD", "/", "a")]),
-            ("path", RequestLimit { path: "/x".into(), ..rule("") }, &[("GET", "/x?y", "a"), ("POST", "/x/y", "a")]),
+            (
+                "path",
+                RequestLimit { path: "/x".into(), ..rule("") },
+                &[("GET", "/x?y", "a"), ("POST", "/boston/x", "a")],
+            ),
             ("units", RequestLimit { units: vec![Pattern::new("web@*")], ..rule("") }, &[("GET", "/", "web@a")]),
             ("all", rule(""), &[("GET", "/", "a"), ("BREW", "/y", "b")]),
         ];
