@@ -101,7 +101,7 @@ fn wrapped(words: &[&str]) -> String {
 }
 
 fn title(place: Place) -> String {
-    if place.section.name.is_empty() { "at the top".into() } else { format!("[{}]", place.section.name) }
+    if place.section.name.is_empty() { "at the top".into() } else { place.section.title() }
 }
 
 fn text(found: Found) -> String {
@@ -159,7 +159,11 @@ mod tests {
         for topic in ["[route]", "route"] {
             assert_eq!(titles(topic), ["[route], units/NAME.toml"], "{topic}");
         }
-        assert_eq!(titles("path"), ["[health] path, tenantd.toml", "[route] path, units/NAME.toml"]);
+        for topic in ["rate", "limit.rate", "[[limit]] rate"] {
+            assert_eq!(titles(topic), ["[[limit]] rate, tenantd.toml"], "{topic}");
+        }
+        let all = ["[health] path, tenantd.toml", "[[limit]] path, tenantd.toml", "[route] path, units/NAME.toml"];
+        assert_eq!(titles("path"), all);
         let both = ["at the top runtime_directory, tenantd.toml", "[service] runtime_directory, units/NAME.toml"];
         assert_eq!(titles("runtime_directory"), both);
         assert!(titles("").is_empty() && titles("service.path").is_empty());

@@ -58,6 +58,10 @@ fn properties(sections: &[SectionDoc]) -> Map<String, Json> {
         });
         match section.name {
             "" => all.extend(keys),
+            name if section.many => {
+                let item = object(&plain(section.doc), keys.collect());
+                all.insert(name.to_owned(), json!({ "type": "array", "items": item }));
+            }
             name => drop(all.insert(name.to_owned(), object(&plain(section.doc), keys.collect()))),
         }
     }
@@ -107,6 +111,7 @@ mod tests {
                 for key in section.keys {
                     let path = match section.name {
                         "" => format!("/properties/{}", key.name),
+                        name if section.many => format!("/properties/{name}/items/properties/{}", key.name),
                         name => format!("/properties/{name}/properties/{}", key.name),
                     };
                     let about = schema.pointer(&path).unwrap_or(&Json::Null);

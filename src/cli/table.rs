@@ -66,10 +66,9 @@ pub(super) fn unit(unit: &UnitStatus) -> String {
         row("Status", &format!("{:?}", unit.status));
     }
     let requests = unit.requests;
-    row(
-        "Requests",
-        &format!("{} in flight, {} waiting, {} WebSockets", requests.in_flight, requests.waiting, requests.tunnels),
-    );
+    let breaker = if requests.breaker_open { ", circuit breaker open" } else { "" };
+    let (in_flight, waiting, tunnels) = (requests.in_flight, requests.waiting, requests.tunnels);
+    row("Requests", &format!("{in_flight} in flight, {waiting} waiting, {tunnels} WebSockets{breaker}"));
     if !unit.tail.is_empty() {
         text.push('\n');
         unit.tail.iter().for_each(|line| text.extend([line, "\n"]));

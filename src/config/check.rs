@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::{Config, budget};
+use super::{Config, RequestLimit, budget};
 use crate::unit::Listen;
 use crate::unit::layers::Layers;
 use crate::unit::load::Draft;
 use crate::unit::report::Report;
+use crate::unit::section::Section;
 
 /// Names in the runtime directory that are tenantd's own.
 const OWN_SOCKETS: [&str; 2] = ["control.sock", "notify.sock"];
@@ -20,6 +21,7 @@ pub(super) fn together(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>
         runtime_directory(config, draft, report);
     }
     proxy_protocol(config, daemon, report);
+    limits(config, daemon, drafts, report);
     budget::check(config, daemon, drafts, report);
 }
 
@@ -40,6 +42,18 @@ fn proxy_protocol(Config { http, .. }: &Config, daemon: &Layers<'_>, report: &mu
             place,
             format!("[http] listen_proxy_protocol: {address} is in [http] listen too; choose another port"),
         );
+    }
+}
+
+/// A limit of units that do not exist protects nobody.
+fn limits(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>], report: &mut Report) {
+    for (index, limit) in config.limits.iter().enumerate() {
+        for pattern in &limit.units {
+            if !drafts.iter().any(|draft| draft.unit.route.is_some() && pattern.matches(draft.unit.name.as_str())) {
+                let message = format!("[[limit]] units: \"{}\" matches no unit with a route", pattern.as_str());
+                report.warning(daemon.item_place("", RequestLimit::DOC.name, index), message);
+            }
+        }
     }
 }
 

@@ -23,6 +23,7 @@ impl Config {
         let runtime = (self.runtime_directory != new.runtime_directory).then_some("runtime_directory");
         found.add("", runtime);
         found.add(Http::DOC.name, self.http.changed(&new.http));
+        found.add("", (self.limits != new.limits).then_some("[[limit]]"));
         found.add(Health::DOC.name, self.health.changed(&new.health));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
         found.add(Shutdown::DOC.name, self.shutdown.changed(&new.shutdown));
@@ -57,7 +58,7 @@ mod tests {
     use crate::config::SECTIONS;
 
     /// Keys that count from now on: a new key belongs here, and to whom it concerns, or into `AT_START`.
-    const LIVE: [(&str, &[&str]); 5] = [
+    const LIVE: [(&str, &[&str]); 6] = [
         (
             "http",
             &[
@@ -70,8 +71,11 @@ mod tests {
                 "timeout_response",
                 "timeout_body",
                 "timeout_tunnel",
+                "body_rate",
+                "connections_per_client",
             ],
         ),
+        ("limit", &["name", "rate", "burst", "by", "path", "methods", "units"]),
         ("health", &["path"]),
         ("pool", &["boots", "running"]),
         ("shutdown", &["budget"]),
@@ -93,8 +97,9 @@ mod tests {
         new.http.listen.clear();
         new.http.timeout_head *= 2;
         new.log.access = false;
+        new.limits.push(super::super::RequestLimit::default());
         let found = old.difference(&new);
-        assert_eq!(found.live, ["[http] timeout_head", "[log] access"]);
+        assert_eq!(found.live, ["[http] timeout_head", "[[limit]]", "[log] access"]);
         assert_eq!(found.restart, ["runtime_directory", "[http] listen"]);
         old.adopt(new.clone());
         assert_eq!(old.difference(&new), Difference { live: Vec::new(), ..found });

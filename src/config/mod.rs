@@ -3,6 +3,7 @@
 mod budget;
 mod check;
 mod difference;
+mod limit;
 mod load;
 mod network;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
 pub use difference::Difference;
+pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
 
@@ -26,7 +28,7 @@ use crate::unit::{Kind, SectionDoc};
 
 /// The sections of tenantd.toml; the first is the top of the file.
 pub const SECTIONS: &[SectionDoc] =
-    &[Top::DOC, Http::DOC, Health::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
+    &[Top::DOC, Http::DOC, Health::DOC, RequestLimit::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
 
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub struct Config {
     pub runtime_directory: PathBuf,
     /// The front door.
     pub http: Http,
+    /// How many requests there may be.
+    pub limits: Vec<RequestLimit>,
     /// The health check that needs no tenant.
     pub health: Health,
     /// How many tenants at once.
@@ -54,6 +58,7 @@ impl Default for Config {
         Self {
             runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
             http: Http::default(),
+            limits: Vec::new(),
             health: Health::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),
@@ -101,7 +106,8 @@ section! {
         traceparent: bool = true;
         /// Longest time for a whole request head; default 10 s. Then 408.
         timeout_head: Duration as positive = Duration::from_secs(10);
-        /// Longest time between two requests of a connection; default 300 s (kamal-proxy keeps idle connections).
+        /// Longest time between two requests of a connection; default 300 s (kamal-proxy keeps idle connections). For trusted
+        /// proxies never less than 300 s: a proxy that sends a request while we close answers its client with 502.
         timeout_keep_alive: Duration as positive = Duration::from_secs(300);
         /// Longest time until the head of the answer once the tenant runs; default 30 s. Then 504.
         timeout_response: Duration as positive = Duration::from_secs(30);
@@ -109,6 +115,12 @@ section! {
         timeout_body: Duration as positive = Duration::from_secs(60);
         /// Longest time without a byte in a WebSocket; default 1 h.
         timeout_tunnel: Duration as positive = Duration::from_secs(3600);
+        /// Least bytes a second of a request body; default 500, 0 for no such limit. Measured after 30 s of waiting for the
+        /// client, and never while the tenant does not read. Then 408.
+        body_rate: u32 = 500;
+        /// Most connections of one client (of IPv6: of one /64) at once; trusted proxies may have more. Beyond it connections
+        /// are closed. Default: no limit.
+        connections_per_client: Option<usize> as some_positive = None;
     }
 }
 
@@ -196,6 +208,11 @@ impl Http {
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(address))
     }
+}
+
+/// A number that may be missing, but not zero.
+fn some_positive(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<usize>> {
+    positive(node, cx).map(Some)
 }
 
 /// One address, or several.

@@ -282,6 +282,9 @@ pub struct Requests {
     pub waiting: usize,
     /// Open WebSockets.
     pub tunnels: usize,
+    /// None is sent for a while: too many in a row failed.
+    #[serde(default)]
+    pub breaker_open: bool,
 }
 
 /// The daemon, as `status` without a unit shows it.

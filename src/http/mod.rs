@@ -33,7 +33,7 @@ pub use forward::{Hop, forward_request};
 pub use framing::{Framing, Version};
 pub use proxy_protocol::Preamble;
 pub use refusal::Refusal;
-pub use reply::{Content, REFRESH, Reply, reason_phrase, reply, wants_html};
+pub use reply::{Content, Quota, REFRESH, Reply, reason_phrase, reply, wants_html};
 pub use request::{MAX_HEAD, RequestHead};
 pub use response::{MAX_RESPONSE_HEAD, ResponseHead};
 pub use trusted::{client_address, request_id};

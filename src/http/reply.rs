@@ -3,6 +3,7 @@
 use super::date::Date;
 use super::framing::Version;
 use super::put::{put, put_connection, put_decimal, put_field};
+use std::io::Write;
 
 /// An answer of ours.
 #[derive(Debug, Clone, Copy)]
@@ -19,12 +20,27 @@ pub struct Reply<'a> {
     pub now: u64,
     /// Retry-After in seconds (503, 429).
     pub retry_after: Option<u32>,
+    /// RateLimit-Policy and RateLimit (429).
+    pub quota: Option<Quota<'a>>,
     /// Allow (405): `GET, HEAD`.
     pub allow: Option<&'a str>,
     /// Returned as X-Request-Id; empty: not sent.
     pub request_id: &'a str,
     /// The body.
     pub content: Content<'a>,
+}
+
+/// A rate that was exceeded, as clients understand it (draft-ietf-httpapi-ratelimit-headers-10).
+#[derive(Debug, Clone, Copy)]
+pub struct Quota<'a> {
+    /// Its name, a token (RFC 9110 §5.6.2): it needs no escape between quotes.
+    pub name: &'a str,
+    /// Requests that may come in a window.
+    pub count: u32,
+    /// The window in seconds.
+    pub window: u64,
+    /// Seconds until there is room for one.
+    pub reset: u32,
 }
 
 /// The body of an answer of ours.
@@ -126,6 +142,9 @@ fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &str) {
         put_decimal(out, seconds.into());
         out.extend_from_slice(b"\r\n");
     }
+    if let Some(quota) = r.quota {
+        put_quota(out, quota);
+    }
     if let Some(allow) = r.allow {
         put_field(out, "Allow", allow.as_bytes());
     }
@@ -137,6 +156,11 @@ fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &str) {
     if !r.head_only && !matches!(r.status, 204 | 304) {
         out.extend_from_slice(body.as_bytes());
     }
+}
+
+fn put_quota(out: &mut Vec<u8>, Quota { name, count, window, reset }: Quota<'_>) {
+    // Writing to a Vec cannot fail.
+    drop(write!(out, "RateLimit-Policy: \"{name}\";q={count};w={window}\r\nRateLimit: \"{name}\";r=0;t={reset}\r\n"));
 }
 
 /// Formats of an error page.
@@ -236,6 +260,7 @@ mod tests {
         head_only: false,
         now: 784_111_777,
         retry_after: None,
+        quota: None,
         allow: None,
         request_id: "",
         content: Content::Page { detail: "wait a moment", accept: None },
@@ -261,6 +286,9 @@ mod tests {
              Content-Length: 39\r\nCache-Control: no-store\r\nRetry-After: 5\r\nAllow: GET\r\nX-Request-Id: i\r\nConnection: close\r\n\r\n\
              503 Service Unavailable: wait a moment\n"
         );
+        let quota = Quota { name: "login", count: 10, window: 60, reset: 6 };
+        let fields = "RateLimit-Policy: \"login\";q=10;w=60\r\nRateLimit: \"login\";r=0;t=6\r\n";
+        assert!(sent(&Reply { status: 429, quota: Some(quota), ..full }).contains(fields));
         let head = sent(&Reply { head_only: true, ..full });
         assert!(sent(&full).starts_with(&head) && head.ends_with("\r\n\r\n"));
         assert!(sent(&Reply { version: Version::Http10, ..REPLY }).contains("Connection: keep-alive\r\n"));

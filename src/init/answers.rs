@@ -144,7 +144,12 @@ impl Init {
             since_ms: status.since.map(|since| millis(self.now.saturating_duration_since(since))),
             boot_ms: status.boot.map(millis),
             retry_ms: status.retry.map(until),
-            requests: Requests { in_flight: load.in_flight, waiting: load.waiting, tunnels: load.tunnels },
+            requests: Requests {
+                in_flight: load.in_flight,
+                waiting: load.waiting,
+                tunnels: load.tunnels,
+                breaker_open: load.breaker_open,
+            },
             tail: if with_tail { self.journal.tail(&unit.name) } else { Vec::new() },
         })
     }

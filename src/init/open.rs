@@ -120,6 +120,7 @@ fn open_doors(config: &Config, poller: &Poller, private: PathBuf) -> Result<(Pro
     let table = Table::new(&config.health.path);
     let proxy = Proxy::new(registry(poller)?, config.http.clone(), table, config.log.access, private);
     let mut proxy = proxy.map_err(fatal("seed the request ids"))?;
+    proxy.configure(config);
     let mut open =
         |&address, proxied| proxy.open_door(address, proxied).map_err(|error| Fatal::address(&address, error));
     let mut listen = Vec::new();

@@ -42,6 +42,7 @@ impl Init {
             sheet.add("RequestsInFlight", load.in_flight);
             sheet.add("RequestsWaiting", load.waiting);
             sheet.add("WebSockets", load.tunnels);
+            sheet.add("CircuitBreaker", if load.breaker_open { "open" } else { "closed" });
             header(&mut sheet, unit);
             service(&mut sheet, unit);
             process(&mut sheet, unit);

@@ -2,7 +2,7 @@
 
 use super::client::Phase;
 use super::door::BATCH;
-use super::session::LINGER;
+use super::last::LINGER;
 use super::{ClientKey, Proxy};
 use crate::poller::data;
 

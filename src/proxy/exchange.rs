@@ -1,11 +1,13 @@
 //! One request and its answer: what has to be remembered between two readiness events, and the rule of retries.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ConnKey;
 use super::buffer::Pool;
+use super::upload::Upload;
 use super::words::Words;
+use crate::config::Http;
 use crate::http::{Body, Framing, Version};
 use crate::unit::UnitId;
 
@@ -31,6 +33,8 @@ pub(super) struct Exchange {
     pub intact: bool,
     /// Progress of the request's body.
     pub body: Body,
+    /// How fast it comes.
+    pub upload: Upload,
     /// Progress of the answer's body, once its head has gone to the client.
     pub answer: Option<Body>,
     /// The client speaks HTTP/1.0 and must not see chunks.
@@ -94,6 +98,7 @@ impl Exchange {
             sent: 0,
             intact: true,
             body: Body::new(Framing::None),
+            upload: Upload::NEW,
             answer: None,
             dechunk: false,
             event_stream: false,
@@ -125,6 +130,7 @@ impl Exchange {
         self.sent = 0;
         self.intact = true;
         self.body = Body::new(Framing::None);
+        self.upload = Upload::NEW;
         self.answer = None;
         self.dechunk = false;
         self.event_stream = false;
@@ -163,6 +169,19 @@ impl Exchange {
     /// More of the body may be read from the client.
     pub fn wants_body(&self) -> bool {
         !self.body.is_done() && self.unsent() < WINDOW
+    }
+
+    /// Longest time without a byte of a body; less where the client is too slow before.
+    pub fn body_time(&self, limits: &Http, now: Instant) -> Duration {
+        match self.wants_body() && limits.body_rate > 0 {
+            true => self.upload.left(now).min(limits.timeout_body),
+            false => limits.timeout_body,
+        }
+    }
+
+    /// The body comes too slowly.
+    pub fn is_slow(&self, limits: &Http, now: Instant) -> bool {
+        self.wants_body() && limits.body_rate > 0 && self.upload.left(now).is_zero()
     }
 
     /// Drops what has been sent, once the request is too large to be sent again.

@@ -6,6 +6,7 @@ use super::answer::{Answer, read_answer};
 use super::client::{Client, Phase};
 use super::conn::Conn;
 use super::exchange::Loss;
+use super::refuse::note_answer;
 use super::session::Step;
 use super::upstream::Upstream;
 use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
@@ -100,6 +101,7 @@ impl Proxy {
         }
         let answer = read_answer(client, conn, &mut self.shared);
         if unanswered && client.exchange.answered.is_some() {
+            note_answer(&mut self.upstreams[conn.unit]);
             note_served(&mut self.upstreams[conn.unit], conn.unit, &mut self.shared);
         }
         let moved = before != (client.exchange.bytes_in, client.exchange.bytes_out, client.exchange.sent);
@@ -136,7 +138,8 @@ impl Proxy {
     fn prolong(&mut self, key: ClientKey) {
         let Some(client) = self.clients.get(key) else { return };
         if client.exchange.answer.is_some() || !client.exchange.awaits_tenant() {
-            self.set_alarm(key, self.shared.limits.timeout_body);
+            let after = client.exchange.body_time(&self.shared.limits, self.shared.now);
+            self.set_alarm(key, after);
         } else if let Some(unit) = client.exchange.unit {
             let after = self.patience(key, unit);
             self.set_alarm(key, after);
@@ -231,12 +234,18 @@ fn read_body(client: &mut Client, shared: &mut Shared) -> Result<(), Result<&'st
     match client.wire.read(&mut shared.scratch) {
         Read::Some(count) => {
             shared.spent += count;
+            client.exchange.upload.came(count, shared.limits.body_rate, shared.now);
             let bytes = &shared.scratch[..count];
             let taken = client.exchange.take_body(bytes).map_err(|http::Malformed(reason)| Ok(reason))?;
             client.input.push(&bytes[taken..], &mut shared.pool);
             Ok(())
         }
-        Read::Blocked => Ok(()),
+        Read::Blocked => {
+            if !client.exchange.awaits_tenant() {
+                client.exchange.upload.wait(shared.now);
+            }
+            Ok(())
+        }
         Read::End | Read::Reset => Err(Err(())),
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
+use super::breaker::Breaker;
 use super::conn::Conn;
 use super::listener::Listener;
 use super::timers::Owner;
@@ -136,6 +137,10 @@ impl Proxy {
         let users = self.users(unit);
         for &client in &users {
             self.advance(client);
+        }
+        // The next process is another.
+        if let Some(upstream) = self.upstreams.get_mut(unit) {
+            upstream.breaker = Breaker::default();
         }
         // Who only reads what the process has left behind needs no other one.
         let lies_in_queue = |key: &ClientKey| {

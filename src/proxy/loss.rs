@@ -37,7 +37,9 @@ impl Proxy {
     pub(super) fn fail(&mut self, key: ClientKey, status: u16, reason: &str) -> Step {
         match self.clients.get(key) {
             Some(client) if client.exchange.answer.is_none() => {
+                let unit = client.exchange.unit.filter(|_| status == 502);
                 self.refuse_client(key, status, reason, None);
+                unit.into_iter().for_each(|unit| self.note_failure(unit));
                 Step::Again
             }
             _ => Step::Close,
@@ -50,7 +52,8 @@ impl Proxy {
         let (Some(unit), Some(conn)) = (client.exchange.unit, client.exchange.conn) else { return };
         let Some(conn) = self.conns.get(conn) else { return };
         if !client.exchange.may_retry(loss, conn.unix, conn.served > 0) {
-            return self.refuse_client(key, 502, "the application closed the connection", None);
+            self.refuse_client(key, 502, "the application closed the connection", None);
+            return self.note_failure(unit);
         }
         if self.shared.draining {
             return self.turn_away(key);
@@ -95,6 +98,7 @@ impl Proxy {
         client.exchange.sent = 0;
         // What was sent once has its whole time again, from now.
         client.exchange.dispatched = Some(self.shared.now);
+        client.exchange.upload.stop(self.shared.now);
         self.let_wait(key, unit, true);
     }
 
@@ -109,6 +113,9 @@ impl Proxy {
         if exchange.answer.is_some() {
             return self.close(key);
         }
+        if exchange.is_slow(&self.shared.limits, self.shared.now) {
+            return self.refuse_client(key, 408, "the request body comes too slowly", None);
+        }
         // The tenant got ready after the request had been sent: its time begins there.
         let served = self.upstreams.get(unit).and_then(|upstream| upstream.served);
         let begin = served.into_iter().chain(exchange.dispatched).max();
@@ -121,7 +128,10 @@ impl Proxy {
             (Some(_), _) if !exchange.awaits_tenant() && exchange.unsent() == 0 => {
                 self.refuse_client(key, 408, "the request body did not come in time", None);
             }
-            (Some(_), _) => self.refuse_client(key, 504, "the application did not answer in time", None),
+            (Some(_), _) => {
+                self.refuse_client(key, 504, "the application did not answer in time", None);
+                self.note_failure(unit);
+            }
         }
     }
 }

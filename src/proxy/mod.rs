@@ -4,7 +4,9 @@
 mod access;
 mod answer;
 mod asleep;
+mod breaker;
 mod buffer;
+mod capacity;
 mod client;
 mod conn;
 mod door;
@@ -13,10 +15,13 @@ mod exchange;
 mod forward;
 mod gate;
 mod ids;
+mod last;
 mod listener;
 mod loss;
+mod peers;
 mod pool;
 mod preamble;
+mod refuse;
 mod renew;
 mod room;
 mod say;
@@ -24,6 +29,7 @@ mod session;
 mod timers;
 mod trust;
 mod tunnel;
+mod upload;
 mod upstream;
 mod waiting;
 mod waiting_page;
@@ -39,7 +45,7 @@ use slotmap::{SecondaryMap, SlotMap};
 use crate::config::Http;
 use crate::http::Date;
 use crate::poller::{Readiness, Registry, Source, data};
-use crate::route::Table;
+use crate::route::{Limits, Table};
 use crate::unit::UnitId;
 
 use access::AccessLog;
@@ -86,6 +92,8 @@ pub struct Load {
     pub waiting: usize,
     /// Open WebSockets.
     pub tunnels: usize,
+    /// Requests are answered in its place: too many in a row failed.
+    pub breaker_open: bool,
 }
 
 /// The forwarder.
@@ -95,6 +103,7 @@ pub struct Proxy {
     conns: SlotMap<ConnKey, Conn>,
     upstreams: SecondaryMap<UnitId, Upstream>,
     table: Table,
+    limits: Limits,
     doors: Doors,
     /// Somebody waits for a tenant to be idle.
     room: bool,
@@ -130,6 +139,16 @@ struct Shared {
     private: PathBuf,
 }
 
+impl Shared {
+    /// Longest time between two requests. A proxy of ours may send one while we close: it keeps its own time.
+    fn keep_alive(&self, trusted: bool) -> Duration {
+        let least = if trusted { KEEP_ALIVE_OF_PROXIES } else { Duration::ZERO };
+        self.limits.timeout_keep_alive.max(least)
+    }
+}
+
+/// Longer than proxies keep idle connections, but for those that do it for ever.
+const KEEP_ALIVE_OF_PROXIES: Duration = Duration::from_secs(300);
 /// Bytes of one read.
 const SCRATCH: usize = 128 * 1024;
 /// Most work of one turn, in bytes moved: signals, boots and those who wait elsewhere are looked at every millisecond or two.
@@ -169,6 +188,7 @@ impl Proxy {
             conns: SlotMap::with_key(),
             upstreams: SecondaryMap::new(),
             table,
+            limits: Limits::new(now),
             doors: Doors::new(),
             room: false,
             shared,
@@ -312,6 +332,7 @@ impl Proxy {
             in_flight: upstream.busy,
             waiting: upstream.waiting.len(),
             tunnels: upstream.tunnels,
+            breaker_open: upstream.breaker.is_open(),
         })
     }
 

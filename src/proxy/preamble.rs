@@ -22,11 +22,16 @@ impl Proxy {
             Ok(Some(preamble)) => {
                 client.input.consume(preamble.len, pool);
                 client.fresh = !client.input.is_empty();
-                client.peer = preamble.client.unwrap_or(client.peer);
-                client.trusted = preamble.client.is_some_and(|address| limits.trusts(address));
+                let peer = preamble.client.unwrap_or(client.peer);
+                let trusted = preamble.client.is_some_and(|address| limits.trusts(address));
+                // Until here it is the balancer's, which may have as many as it likes.
+                if !trusted && !self.doors.admit(peer, self.shared.now) {
+                    return Step::Close;
+                }
+                (client.peer, client.trusted) = (peer, trusted);
                 client.https = preamble.tls;
                 client.phase = Phase::Head;
-                let after = limits.timeout_keep_alive;
+                let after = self.shared.keep_alive(trusted);
                 self.set_alarm(key, after);
                 Step::Again
             }

@@ -14,6 +14,9 @@ impl Proxy {
     /// The limits of `[http]`, `[health]` and `[log] access` from now on; doors stay as they are.
     pub fn configure(&mut self, config: &Config) {
         self.shared.limits.clone_from(&config.http);
+        self.limits.configure(&config.limits);
+        let counted = self.clients.values().filter(|client| !client.trusted).map(|client| client.peer);
+        self.doors.peers.configure(config.http.connections_per_client, counted);
         self.shared.access.switch(config.log.access);
         self.table.set_health(&config.health.path);
     }

@@ -1,12 +1,14 @@
 //! The words of an answer of ours.
 
-use crate::http::Content;
+use crate::http::{Content, Quota};
 
 /// What an answer of ours says.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Say<'a> {
     /// One sentence about the status, as a page, JSON or text.
     Detail(&'a str),
+    /// There have been more requests than this.
+    Excess(Quota<'a>),
     /// A line of text.
     Text(&'a str),
     /// The application is being started; the page asks again by itself.
@@ -19,7 +21,13 @@ impl<'a> Say<'a> {
         match self {
             Self::Text(body) => Content::As { content_type: "text/plain; charset=utf-8", body },
             Self::Detail(detail) => Content::Page { detail, accept },
+            Self::Excess(_) => Content::Page { detail: "too many requests; please wait a moment", accept },
             Self::Starting => Content::Starting,
         }
+    }
+
+    /// The rate that was exceeded.
+    pub fn quota(self) -> Option<Quota<'a>> {
+        if let Self::Excess(quota) = self { Some(quota) } else { None }
     }
 }

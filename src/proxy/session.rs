@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::client::{Client, Phase};
 use super::exchange::Exchange;
+use super::refuse::seconds;
 use super::say::Say;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, ROUNDS, STEP, Shared};
@@ -11,9 +12,6 @@ use crate::http::{self, Body, Framing, Hop, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
 use crate::wire::{Read, Write};
-
-/// How long a finished connection may still send what nobody reads.
-pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// How to go on with a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +65,10 @@ impl Proxy {
 
     /// Reads the next request, once the answer before it has been taken.
     fn read_request(&mut self, key: ClientKey) -> Step {
-        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
-        match flush(client, &mut self.shared) {
+        let Some(client) = self.clients.get(key) else { return Step::Wait };
+        let (owed, trusted) = (!client.output.is_empty(), client.trusted);
+        match self.flush_rest(key) {
+            Write::Some(_) if owed => self.set_alarm(key, self.shared.keep_alive(trusted)),
             Write::Some(_) => {}
             Write::Blocked => return Step::Wait,
             Write::Broken => return Step::Close,
@@ -170,9 +170,12 @@ impl Proxy {
     }
 
     fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
-        let admission = self.admission(unit, head.upgrade.is_some());
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         client.exchange.unit = Some(unit);
+        if self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
+            return 0;
+        }
+        let admission = self.admission(unit, head.upgrade.is_some());
         if let Admission::Refuse(after) = admission {
             self.answer(key, 503, "the application is not available", Some(after));
             return 0;
@@ -237,7 +240,8 @@ impl Proxy {
             keep_alive: exchange.keep_alive,
             head_only: exchange.head_only,
             now: unix_ms(self.shared.wall) / 1000,
-            retry_after: retry.map(|after| after.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32),
+            retry_after: retry.map(seconds),
+            quota: say.quota(),
             allow: matches!(status, 204 | 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             request_id: exchange.words.id(),
             content: say.content(exchange.words.accept()),
@@ -261,38 +265,13 @@ impl Proxy {
         client.fresh = !client.input.is_empty();
         client.silent = silent;
         let (phase, after) = match keep_alive {
-            true => (Phase::Head, self.shared.limits.timeout_keep_alive),
+            // Who does not take the answer is not idle.
+            true if !client.output.is_empty() => (Phase::Head, self.shared.limits.timeout_body),
+            true => (Phase::Head, self.shared.keep_alive(client.trusted)),
             false => (Phase::Last, self.shared.limits.timeout_body),
         };
         client.phase = phase;
         self.set_alarm(key, after);
-    }
-
-    /// The last answer is on its way; the end of writing follows it. Who has announced that nothing follows is not waited for.
-    fn write_last(&mut self, key: ClientKey) -> Step {
-        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
-        match flush(client, &mut self.shared) {
-            Write::Some(_) if client.silent && client.input.is_empty() && !client.wire.is_readable() => Step::Close,
-            Write::Some(_) => {
-                client.wire.finish();
-                client.phase = Phase::Linger;
-                self.set_alarm(key, LINGER);
-                Step::Again
-            }
-            Write::Blocked => Step::Wait,
-            Write::Broken => Step::Close,
-        }
-    }
-
-    /// Drops what still comes: closing with unread bytes would reset the connection and take the answer with it
-    /// (RFC 9112 §9.6).
-    fn linger(&mut self, key: ClientKey) -> Step {
-        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
-        match client.wire.read(&mut self.shared.scratch) {
-            Read::Some(_) => Step::Again,
-            Read::Blocked => Step::Wait,
-            Read::End | Read::Reset => Step::Close,
-        }
     }
 
     /// A client's connection is over, in whatever phase it is.
@@ -312,6 +291,7 @@ impl Proxy {
         let unit = client.exchange.unit;
         self.release(key, false);
         if let Some(mut client) = self.clients.remove(key) {
+            self.doors.forget(&client);
             client.exchange.reset(&mut self.shared.pool);
             client.input.clear(&mut self.shared.pool);
             client.output.clear(&mut self.shared.pool);

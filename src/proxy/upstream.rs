@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ConnKey;
+use super::breaker::Breaker;
 use super::listener::Listener;
 use super::timers::Alarm;
 use super::waiting::Waiting;
@@ -25,6 +26,8 @@ pub(super) struct Upstream {
     pub bare: bool,
     /// Whether requests may be sent.
     pub gate: Gate,
+    /// Whether it answers what it is sent.
+    pub breaker: Breaker,
     /// Idle keep-alive connections; the last one used is the first one taken.
     pub pool: Vec<ConnKey>,
     /// The alarm of the oldest of them.
@@ -102,6 +105,7 @@ impl Upstream {
             idle_stop: None,
             bare: false,
             gate: Gate::Down,
+            breaker: Breaker::default(),
             pool: Vec::new(),
             stale: Alarm::default(),
             waiting: Waiting::default(),

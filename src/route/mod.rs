@@ -1,7 +1,9 @@
 //! A pure decision: request head → who answers it. Never a socket, never a file.
 
+mod limit;
 mod never_wake;
 
+pub use limit::{Asked, Exceeded, Limits, Subject};
 pub use never_wake::{below, is_listed};
 
 use std::collections::HashMap;

@@ -41,6 +41,8 @@ pub enum Kind {
     Signal,
     /// An exit code, or the name of a signal.
     ExitStatus,
+    /// `"10/s"`: requests in a time.
+    Rate,
 }
 
 impl Kind {
@@ -64,6 +66,7 @@ impl Kind {
             Self::Commands => "one command as a string, or an array of commands".into(),
             Self::Mode => "permission bits: \"0660\" or 0o660".into(),
             Self::Signal => "a signal: \"SIGTERM\", \"RTMIN+3\", or its number".into(),
+            Self::Rate => "a rate: \"10/s\", \"600/m\" or \"1000/h\"".into(),
             Self::ExitStatus => "an exit code (75), or a signal (\"SIGUSR1\")".into(),
         })
     }
@@ -89,6 +92,7 @@ impl Kind {
             Self::Commands => json!({ "type": ["string", "array"], "items": Self::Command.schema() }),
             Self::Mode => json!({ "type": ["string", "integer"], "pattern": "^[0-7]{1,4}$" }),
             Self::Signal => json!({ "type": ["string", "integer"], "minimum": 1, "maximum": 64 }),
+            Self::Rate => json!({ "type": "string", "pattern": "^[0-9]+/[smh]$" }),
             Self::ExitStatus => json!({ "type": ["string", "integer"], "minimum": 0, "maximum": 255 }),
         }
     }
@@ -104,10 +108,11 @@ impl Kind {
             b"weight" => Self::Between(1, 10_000),
             b"memory" | b"tasks" => Self::Size,
             b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
-            b"groups" | b"directories" => Self::List(&Self::Text),
+            b"groups" | b"directories" | b"methods" => Self::List(&Self::Text),
             b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
-            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" => Self::Text,
+            b"some_positive" => Self::Integer,
+            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"token" => Self::Text,
             _ => Self::Any,
         }
     }

@@ -23,6 +23,11 @@ section! {
         queue: usize as positive = 512;
         /// After so long a browser that waits for a boot gets a page that asks again by itself; default: none, it waits.
         waiting_page_after: Option<Duration> = None;
+        /// After so many failures one after the other (no answer in time, or a lost connection: 502 and 504) requests are
+        /// answered with 503 at once, for `breaker_pause`; default 10, 0 for never.
+        breaker_failures: u32 = 10;
+        /// Then one request tries; its answer, whatever it is, lets all others in again. Default 5 s.
+        breaker_pause: Duration as positive = Duration::from_secs(5);
     }
 }
 
@@ -34,7 +39,8 @@ fn no_path(host: bool, fields: &mut super::section::Fields<'_, '_>) -> String {
     String::new()
 }
 
-fn path(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
+/// A path prefix; "/" is every path.
+pub(crate) fn path(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
     let text = String::read(node, cx)?;
     if text == "/" {
         return Some(String::new());

@@ -13,10 +13,23 @@ use super::value::{Cx, Value, found};
 pub struct SectionDoc {
     /// `service` for `[service]`; empty for the top of tenantd.toml.
     pub name: &'static str,
+    /// It is written as often as there is something to say: `[[limit]]`.
+    pub many: bool,
     /// The lines of its documentation.
     pub doc: &'static [&'static str],
     /// Its keys, in order.
     pub keys: &'static [KeyDoc],
+}
+
+impl SectionDoc {
+    /// As it is written: `[service]`, `[[limit]]`; empty for the top of tenantd.toml.
+    pub fn title(&self) -> String {
+        match (self.name, self.many) {
+            ("", _) => String::new(),
+            (name, false) => format!("[{name}]"),
+            (name, true) => format!("[[{name}]]"),
+        }
+    }
 }
 
 /// What a key is, for people.
@@ -53,7 +66,10 @@ pub(crate) trait Section: Sized {
 
 /// The keys of one section over all layers.
 pub(crate) struct Fields<'f, 'a> {
+    /// In error texts, between brackets.
     name: &'static str,
+    /// Where to point for a key that is missing, if it is not the section.
+    at: Option<Place>,
     layers: &'f Layers<'f>,
     own: Layers<'f>,
     /// For the defaults that depend on the unit's name.
@@ -63,7 +79,12 @@ pub(crate) struct Fields<'f, 'a> {
 impl<'f, 'a> Fields<'f, 'a> {
     /// The section `S` of these layers.
     pub fn new<S: Section>(layers: &'f Layers<'f>, cx: &'f mut Cx<'a>) -> Self {
-        Self { name: S::DOC.name, layers, own: layers.narrowed(S::DOC.name), cx }
+        Self { name: S::DOC.name, at: None, layers, own: layers.narrowed(S::DOC.name), cx }
+    }
+
+    /// One table of many, which stands at `at` and is the only one of `item`. `name`: `[limit]`.
+    pub fn item(name: &'static str, at: Place, item: &'f Layers<'f>, cx: &'f mut Cx<'a>) -> Self {
+        Self { name, at: Some(at), layers: item, own: item.clone(), cx }
     }
 
     /// The value of a key; `None` if it is missing, or wrong and reported.
@@ -90,7 +111,7 @@ impl<'f, 'a> Fields<'f, 'a> {
     /// The default of a key that has none: a mistake.
     pub fn required<T: Default>(&mut self, key: &'static str, what: &str) -> T {
         if !self.has(key) {
-            let place = self.layers.place(self.name, key);
+            let place = self.at.unwrap_or_else(|| self.layers.place(self.name, key));
             self.cx.report.error(place, format!("[{}] has no {key}; {what}", self.name));
         }
         T::default()
@@ -106,10 +127,10 @@ pub(crate) fn check_keys(doc: &SectionDoc, all: &[SectionDoc], file: usize, tabl
         }
         let elsewhere = all.iter().find(|other| other.keys.iter().any(|known| known.name == name));
         let hint = match elsewhere {
-            Some(other) => format!("; it belongs {}", whereabouts(other.name)),
+            Some(other) => format!("; it belongs {}", whereabouts(other)),
             None => hint(name, doc.keys.iter().map(|known| known.name)),
         };
-        report.error(place, format!("unknown key \"{name}\" {}{hint}", whereabouts(doc.name)));
+        report.error(place, format!("unknown key \"{name}\" {}{hint}", whereabouts(doc)));
     }
 }
 
@@ -121,9 +142,16 @@ pub(crate) fn check_sections(top: &[&str], all: &[SectionDoc], file: usize, tabl
         match (section, value.get_ref()) {
             _ if top.contains(&name) => {}
             _ if all.iter().any(|doc| doc.name.is_empty() && doc.keys.iter().any(|key| key.name == name)) => {}
-            (Some(doc), DeValue::Table(table)) => check_keys(doc, all, file, table, report),
-            (Some(_), other) => {
-                report.error(place, format!("expected a section, [{name}], found {}", found(other)));
+            (Some(doc), DeValue::Table(table)) if !doc.many => check_keys(doc, all, file, table, report),
+            (Some(doc), DeValue::Array(items)) if doc.many && items.iter().all(|item| item.get_ref().is_table()) => {
+                let tables = items.iter().filter_map(|item| item.get_ref().as_table());
+                tables.for_each(|table| check_keys(doc, all, file, table, report));
+            }
+            (Some(doc), DeValue::Table(_) | DeValue::Array(_)) if doc.many => {
+                report.error(place, format!("every {name} is a table of its own; write {}", doc.title()));
+            }
+            (Some(doc), other) => {
+                report.error(place, format!("expected a section, {}, found {}", doc.title(), found(other)));
             }
             (None, other) => report.error(place, unknown(name, other, top, all)),
         }
@@ -134,7 +162,7 @@ fn unknown(name: &str, value: &DeValue<'_>, top: &[&str], all: &[SectionDoc]) ->
     let sections = all.iter().map(|doc| doc.name);
     let names = sections.filter(|name| !name.is_empty()).chain(top.iter().copied());
     match all.iter().find(|doc| doc.keys.iter().any(|known| known.name == name)) {
-        Some(doc) => format!("\"{name}\" stands outside of a section; it belongs in [{}]", doc.name),
+        Some(doc) => format!("\"{name}\" stands outside of a section; it belongs in {}", doc.title()),
         None if name == "instance" => "only a template has instances; rename the file to NAME@.toml".into(),
         None if name == "vars" => "only an instance has vars; move them to its [[instance]]".into(),
         None if value.is_table() => format!("unknown section [{name}]{}", hint(name, names)),
@@ -142,8 +170,8 @@ fn unknown(name: &str, value: &DeValue<'_>, top: &[&str], all: &[SectionDoc]) ->
     }
 }
 
-fn whereabouts(section: &str) -> String {
-    if section.is_empty() { "at the top of the file".into() } else { format!("in [{section}]") }
+fn whereabouts(section: &SectionDoc) -> String {
+    if section.name.is_empty() { "at the top of the file".into() } else { format!("in {}", section.title()) }
 }
 
 /// Declares a configuration type and how it is read:
@@ -161,12 +189,12 @@ fn whereabouts(section: &str) -> String {
 /// ```
 ///
 /// `in` names a key that is no Rust name, `as` a function that reads it; the default comes last, and may use `fields` and
-/// the fields above it.
+/// the fields above it. `in "limit" [many]` is a section that is written several times, `[[limit]]`.
 macro_rules! section {
     (
         $(#[doc = $about:expr])*
         #[derive($($derive:ident),+)]
-        pub struct $Section:ident in $name:literal ($fields:ident) {
+        pub struct $Section:ident in $name:literal $([$many:ident])? ($fields:ident) {
             $(
                 $(#[doc = $doc:expr])*
                 $field:ident $(in $key:literal)? : $Type:ty $(as $read:ident)? = $default:expr;
@@ -182,6 +210,7 @@ macro_rules! section {
         impl $crate::unit::section::Section for $Section {
             const DOC: $crate::unit::section::SectionDoc = $crate::unit::section::SectionDoc {
                 name: $name,
+                many: $crate::unit::section::section!(@many $($many)?),
                 doc: &[$($about),*],
                 keys: &[$($crate::unit::section::KeyDoc {
                     name: $crate::unit::section::section!(@key $field $($key)?),
@@ -225,6 +254,8 @@ macro_rules! section {
             }
         }
     };
+    (@many) => { false };
+    (@many many) => { true };
     (@key $field:ident) => { stringify!($field) };
     (@key $field:ident $key:literal) => { $key };
     (@kind $Type:ty) => { <$Type as $crate::unit::value::Value>::KIND };

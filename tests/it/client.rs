@@ -151,6 +151,12 @@ impl Connection {
         while self.stream.write(&[b'x'; 64 * 1024]).is_ok() {}
     }
 
+    /// Sends this over and over until nobody takes more, or the server has closed.
+    pub fn flood_with(&mut self, bytes: &[u8]) {
+        self.stream.set_write_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+        while self.stream.write_all(bytes).is_ok() {}
+    }
+
     /// The socket, and what was read after the head, for a protocol that took over.
     pub fn into_parts(self) -> (TcpStream, Vec<u8>) {
         (self.stream, self.buffer)

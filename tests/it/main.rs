@@ -38,6 +38,7 @@ mod init_trouble;
 mod journal;
 mod ladder;
 mod lifecycle;
+mod limits;
 mod logs;
 mod loss;
 mod main_process;
