@@ -108,7 +108,7 @@ impl Kind {
             b"weight" => Self::Between(1, 10_000),
             b"memory" | b"tasks" => Self::Size,
             b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
-            b"groups" | b"directories" | b"methods" => Self::List(&Self::Text),
+            b"groups" | b"directories" | b"methods" | b"patterns" => Self::List(&Self::Text),
             b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
             b"some_positive" => Self::Integer,

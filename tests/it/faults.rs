@@ -193,7 +193,6 @@ fn t40_calls_on_what_is_open_fail() {
         ("recvfrom", &["ENOMEM"]),
         ("recvmsg", &["ENOMEM"]),
         ("read", &["ENOMEM"]),
-        ("setsockopt", &["ENOMEM"]),
         ("ioctl", &["ENOSYS"]),
     ]);
 }
