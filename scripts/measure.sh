@@ -78,13 +78,13 @@ ticks() { sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
 
 # memory FIELD PID …: the sum of a field of /proc/PID/status, in KiB.
 memory() {
-    local field=$1
+    local field=$1 each
     shift
-    awk -v field="$field:" '$1 == field { sum += $2; n++ } END { if (!n) exit 1; print sum }' "${@/%//status}"
+    for each in "$@"; do cat "/proc/$each/status"; done | awk -v field="$field:" '$1 == field { sum += $2; n++ } END { if (!n) exit 1; print sum }'
 }
 
-# How often a process went to sleep so far.
-sleeps() { cat "$1/task/"*/status | awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum }'; }
+# sleeps PID: how often its threads went to sleep so far.
+sleeps() { cat "/proc/$1/task/"*/status | awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum }'; }
 
 # --- the proxies --------------------------------------------------------------------------------------------------
 
@@ -275,7 +275,7 @@ latency() {
 crowd() {
     local try
     begin "$dir/crowd.out" taskset -c 1 "$stopwatch" "$1" "127.0.0.1:$2" "${@:3}"
-    for try in $(seq 1500); do
+    for try in $(seq 3000); do
         if grep -qx ready "$dir/crowd.out"; then return; fi
         kill -0 "$begun" 2>/dev/null || break
         sleep 0.02

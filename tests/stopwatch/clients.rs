@@ -15,6 +15,8 @@ use crate::{DEADLINE, Result};
 /// Fields that ask for a WebSocket (RFC 6455 §1.2).
 pub const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+/// So many requests of those who will be quiet are in flight at once: the tenant's connections shall be few.
+const AT_ONCE: usize = 16;
 /// Between two bytes of a slow writer.
 const PERIOD: Duration = Duration::from_millis(500);
 /// Between two turns of those who are slow, so that they do not come in bursts.
@@ -36,13 +38,16 @@ pub fn client(address: SocketAddr, number: usize, flags: SocketFlags) -> Result<
 
 /// `hold` and `tunnels`: each makes one request, which is answered with this status, and is quiet then.
 pub fn hold(address: SocketAddr, target: &str, count: usize, fields: &str, status: u16) -> Result<()> {
-    let mut held = Vec::with_capacity(count);
-    for number in 0..count {
-        let mut stream = client(address, number, SocketFlags::empty())?;
-        stream.set_read_timeout(Some(DEADLINE))?;
-        write!(stream, "GET {target} HTTP/1.1\r\nHost: bench\r\n{fields}\r\n")?;
-        Answer::read(&mut stream, status)?;
-        held.push(stream);
+    let mut held: Vec<TcpStream> = Vec::with_capacity(count);
+    while held.len() < count {
+        let first = held.len();
+        for number in first..count.min(first + AT_ONCE) {
+            let mut stream = client(address, number, SocketFlags::empty())?;
+            stream.set_read_timeout(Some(DEADLINE))?;
+            write!(stream, "GET {target} HTTP/1.1\r\nHost: bench\r\n{fields}\r\n")?;
+            held.push(stream);
+        }
+        held[first..].iter_mut().try_for_each(|stream| Answer::read(stream, status).map(drop))?;
     }
     println!("ready");
     loop {
