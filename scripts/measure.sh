@@ -102,25 +102,11 @@ order() {
 }
 
 temp_paths="client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; uwsgi_temp_path $dir; scgi_temp_path $dir;"
-mkdir -p "$dir/files/b"
-head -c 1024 /dev/urandom >"$dir/files/b/1k"
-head -c 102400 /dev/urandom >"$dir/files/b/100k"
 
-# configure NAME PORT: a tenantd with two tenants: files at /b, from nginx, and the origin of the tests at /app.
+# configure NAME PORT: a tenantd with three tenants: the lightest that there can be at /1k and /100k, and the origin of the tests at /app.
 configure() {
     local home=$dir/$1
     mkdir -p "$home/units"
-    # The nginx of the files serves the socket that tenantd passes: NGINX lists inherited descriptors (only with a master process).
-    cat >"$home/files.conf" <<END
-daemon off; user root; worker_processes 1; pid $home/files.pid; error_log stderr crit;
-events { worker_connections 1024; }
-http {
-    $temp_paths
-    access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; keepalive_timeout 1h;
-    open_file_cache max=10 inactive=1h; open_file_cache_valid 1h;
-    server { listen unix:$home/run/files@x.sock; root $dir/files; }
-}
-END
     cat >"$home/tenantd.toml" <<END
 runtime_directory = "$home/run"
 [http]
@@ -128,17 +114,20 @@ listen = ["127.0.0.1:$2"]
 [log]
 access = false
 END
-    cat >"$home/units/files@.toml" <<END
+    cat >"$home/units/light@.toml" <<END
 [service]
-exec_start = ["taskset", "-c", "1", "$nginx", "-p", "$dir", "-c", "$home/files.conf"]
-environment = { NGINX = "3;" }
+exec_start = ["taskset", "-c", "1", "$stopwatch", "respond", "\${bytes}"]
 [socket]
 listen = "unix:%t/%n.sock"
 [route]
-path = "/b"
+path = "/%i"
 connections = $POOL
 [[instance]]
-name = "x"
+name = "1k"
+vars = { bytes = "1024" }
+[[instance]]
+name = "100k"
+vars = { bytes = "102400" }
 END
     cat >"$home/units/app@.toml" <<END
 [service]
@@ -154,26 +143,27 @@ name = "x"
 END
 }
 
-# Each key is the advice of nginx' own documentation for a keep-alive upstream; the buffers for files hold a whole answer.
+# Each key is the advice of nginx' own documentation for a keep-alive upstream; the buffers hold a large answer.
 configure_nginx() {
     local fields="proxy_http_version 1.1; proxy_set_header Host \$http_host; proxy_set_header X-Forwarded-For \$remote_addr;
             proxy_set_header X-Forwarded-Proto \$scheme; proxy_set_header X-Forwarded-Host \$http_host;
             proxy_set_header X-Request-Id \$request_id; proxy_set_header X-Request-Start t=\$msec;"
+    local keep="keepalive $POOL; keepalive_requests 1000000000; keepalive_timeout 1h;"
+    local buffers="proxy_buffer_size 32k; proxy_buffers 8 32k; proxy_busy_buffers_size 64k; proxy_set_header Connection \"\";"
     cat >"$dir/nginx.conf" <<END
 daemon off; user root; pid $dir/nginx.pid; error_log stderr crit; worker_processes 1;
 events { worker_connections 16000; }
 http {
     $temp_paths
     access_log off; keepalive_requests 1000000000; keepalive_timeout 1h; client_header_timeout 10s; tcp_nodelay on;
-    upstream files { server unix:$dir/tenantd/run/files@x.sock; keepalive $POOL; keepalive_requests 1000000000; keepalive_timeout 1h; }
+    upstream 1k { server unix:$dir/tenantd/run/light@1k.sock; $keep }
+    upstream 100k { server unix:$dir/tenantd/run/light@100k.sock; $keep }
     upstream app { server unix:$dir/tenantd/run/app@x.sock; }
     map \$http_upgrade \$upgrade { default upgrade; "" close; }
     server {
         listen 127.0.0.1:${port[nginx]} backlog=4096;
-        location /b {
-            proxy_pass http://files; proxy_set_header Connection ""; $fields
-            proxy_buffer_size 32k; proxy_buffers 8 32k; proxy_busy_buffers_size 64k;
-        }
+        location /1k { proxy_pass http://1k; $fields $buffers }
+        location /100k { proxy_pass http://100k; $fields $buffers }
         location /app {
             proxy_pass http://app; proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection \$upgrade; $fields
             proxy_read_timeout 1h; proxy_max_temp_file_size 0; proxy_request_buffering off; client_max_body_size 0;
@@ -206,15 +196,18 @@ frontend door
     http-request set-header X-Request-Id %[uuid()]
     http-request set-header X-Request-Start t=%[date(0,ms)]
     use_backend app if { path_beg /app }
-    default_backend files
-backend files
-    server x unix@$dir/tenantd/run/files@x.sock pool-max-conn -1 pool-purge-delay 1h
+    use_backend 100k if { path_beg /100k }
+    default_backend 1k
+backend 1k
+    server x unix@$dir/tenantd/run/light@1k.sock pool-max-conn -1 pool-purge-delay 1h
+backend 100k
+    server x unix@$dir/tenantd/run/light@100k.sock pool-max-conn -1 pool-purge-delay 1h
 backend app
     server x unix@$dir/tenantd/run/app@x.sock
 END
 }
 
-# start_tenantd NAME PORT [COMMAND …]: what `configure` wrote, until both tenants have answered.
+# start_tenantd NAME PORT [COMMAND …]: what `configure` wrote, until all tenants have answered.
 start_tenantd() {
     local name=$1 at=127.0.0.1:$2
     shift 2
@@ -224,10 +217,12 @@ start_tenantd() {
     first_byte "$at"
 }
 
-# first_byte ADDRESS: both tenants are there.
+# first_byte ADDRESS: all tenants are there.
 first_byte() {
-    "$stopwatch" first-byte "$1" /b/1k >/dev/null || fail "no answer at $1/b: $(tail -n 3 "$dir"/*.log)"
-    "$stopwatch" first-byte "$1" /app >/dev/null || fail "no answer at $1/app: $(tail -n 3 "$dir"/*.log)"
+    local target
+    for target in /1k /100k /app; do
+        "$stopwatch" first-byte "$1" "$target" >/dev/null || fail "no answer at $1$target: $(tail -n 3 "$dir"/*.log)"
+    done
 }
 
 # All three, fresh. nginx and HAProxy send to the sockets of tenantd's tenants.
@@ -264,7 +259,7 @@ load() {
 # latency PROXY METRIC PORT RATE SECONDS: 64 clients at a constant rate; samples METRIC.p99 (µs) and METRIC.errors.
 latency() {
     local p50 p99 p999 errors
-    taskset -c 1 "$stopwatch" rate "127.0.0.1:$3" /b/1k 64 "$4" "$5" >"$dir/$2.out" || fail "stopwatch rate failed on $1"
+    taskset -c 1 "$stopwatch" rate "127.0.0.1:$3" /1k 64 "$4" "$5" >"$dir/$2.out" || fail "stopwatch rate failed on $1"
     read -r p50 p99 p999 errors <"$dir/$2.out"
     note "$1, $2: p50 $p50, p99 $p99, p99.9 $p999 µs, $errors errors"
     sample "$1" "$2.p99" "$p99"
@@ -323,7 +318,7 @@ heading() {
 footer() {
     echo
     echo "Medians of $RUNS interleaved rounds of $DURATION s on $(nproc) × $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)," \
-        "Linux $(uname -r), load average $(cut -d' ' -f1 /proc/loadavg); the proxies on core 0, the origins and the load on core 1."
+        "Linux $(uname -r), load average $(cut -d' ' -f1 /proc/loadavg)."
     echo "$("$nginx" -v 2>&1 | sed 's/nginx version: //'), one worker; HAProxy $("$haproxy" -v | awk 'NR == 1 { print $3 }'), one thread;" \
         "tenantd $(git rev-parse --short HEAD 2>/dev/null || echo unknown), $(rustc --version | cut -d' ' -f1,2). No access logs."
 }

@@ -117,7 +117,7 @@ fn forward_head(client: &mut Client, conn: &mut Conn, shared: &mut Shared, head:
     let to = To {
         version: exchange.version,
         keep_alive: exchange.keep_alive && whole && !shared.draining,
-        request_id: &exchange.id,
+        request_id: exchange.words.id(),
     };
     let delivery = http::forward_response(&mut shared.head, head, &to);
     if head.status < 200 && head.status != 101 {

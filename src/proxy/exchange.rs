@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::ConnKey;
 use super::buffer::Pool;
+use super::words::Words;
 use crate::http::{Body, Framing, Version};
 use crate::unit::UnitId;
 
@@ -52,14 +53,10 @@ pub(super) struct Exchange {
     pub interim: u8,
     /// Times sent.
     pub tries: u8,
-    /// Request line, for the log.
-    pub line: Vec<u8>,
-    /// The Accept field, for answers of ours.
-    pub accept: Vec<u8>,
+    /// Its request line, its id and more, for the log and for answers of ours.
+    pub words: Words,
     /// Who asks, for the log: the peer, or whom a trusted proxy names.
     pub client: IpAddr,
-    /// X-Request-Id.
-    pub id: String,
     /// When the request's first byte was read.
     pub arrived: Instant,
     /// When it was sent to the tenant.
@@ -104,10 +101,8 @@ impl Exchange {
             status: 0,
             interim: 0,
             tries: 0,
-            line: Vec::new(),
-            accept: Vec::new(),
+            words: Words::default(),
             client: IpAddr::from([0, 0, 0, 0]),
-            id: String::new(),
             arrived: now,
             dispatched: None,
             answered: None,
@@ -135,9 +130,7 @@ impl Exchange {
         self.status = 0;
         self.interim = 0;
         self.tries = 0;
-        self.line.clear();
-        self.accept.clear();
-        self.id.clear();
+        self.words.clear(pool);
         self.dispatched = None;
         self.answered = None;
         self.bytes_in = 0;

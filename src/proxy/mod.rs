@@ -18,6 +18,7 @@ mod session;
 mod timers;
 mod tunnel;
 mod upstream;
+mod words;
 
 use std::collections::VecDeque;
 use std::io;

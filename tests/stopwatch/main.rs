@@ -4,6 +4,7 @@
 //! stopwatch first-byte ADDRESS TARGET        one GET on a new connection
 //! stopwatch by-hand PROGRAM [ARG …]          a request queued on a unix socket, then the program started with LISTEN_FDS
 //! stopwatch listening ADDRESS PROGRAM [ARG …]   the program started, until it takes a connection; then killed
+//! stopwatch respond BYTES                    a tenant that answers every request with so many bytes
 //!
 //! stopwatch rate ADDRESS TARGET CONNECTIONS RATE SECONDS   a constant rate of requests: p50 p99 p99.9, and how many failed
 //! stopwatch hold|tunnels ADDRESS TARGET COUNT   so many connections that have made a request, or are WebSockets; until killed
@@ -27,6 +28,7 @@ mod control;
 mod flood;
 mod namespace;
 mod rate;
+mod respond;
 mod supervise;
 
 use std::error::Error;
@@ -53,6 +55,7 @@ fn main() -> Result<()> {
     let took = match words.as_slice() {
         ["first-byte", address, target] => first_byte(address.parse()?, target)?,
         ["by-hand", command @ ..] if !command.is_empty() => by_hand(command)?,
+        ["respond", bytes] => return respond::respond(bytes.parse()?),
         ["listening", address, command @ ..] if !command.is_empty() => listening(address.parse()?, command)?,
         _ => return of_clients(&words),
     };
