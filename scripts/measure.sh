@@ -19,7 +19,6 @@ cargo build --release --quiet --bin tenantd --example origin --example stopwatch
 tenantd=$PWD/target/release/tenantd
 origin=$PWD/target/release/examples/origin
 stopwatch=$PWD/target/release/examples/stopwatch
-counted=$PWD/target/release/examples/counted
 nginx=$(command -v nginx || echo /usr/sbin/nginx)
 haproxy=$(command -v haproxy || echo /usr/sbin/haproxy)
 
@@ -252,7 +251,9 @@ stop_proxies() { end "${parent[@]}"; }
 load() {
     taskset -c 1 wrk -t1 -c"$2" -d"${DURATION}s" "${@:4}" "http://127.0.0.1:$1$3" >"$dir/wrk.out" || fail "wrk: $(cat "$dir/wrk.out")"
     ! grep -E 'Socket errors|Non-2xx' "$dir/wrk.out" >&2 || fail "wrk had errors on port $1"
+    # shellcheck disable=SC2034 # read by the scripts
     requests=$(awk '/requests in/ { print $1 }' "$dir/wrk.out")
+    # shellcheck disable=SC2034
     rate=$(awk '/^Requests\/sec/ { print $2 }' "$dir/wrk.out")
 }
 
