@@ -18,6 +18,7 @@ mod web;
 mod websocket;
 
 mod activation;
+mod allocations;
 mod architecture;
 mod config_broken;
 mod config_cli;

@@ -159,11 +159,16 @@ impl Setup {
     }
 }
 
-/// The test tenant's program. Cargo builds it with all tests, but not for `cargo test --test it` alone.
+/// The test tenant's program.
 pub fn origin() -> PathBuf {
-    let path = Path::new(TENANTD).with_file_name("examples").join("origin");
+    example("origin")
+}
+
+/// The program of `tests/NAME`. Cargo builds it with all tests, but not for `cargo test --test it` alone.
+pub fn example(name: &str) -> PathBuf {
+    let path = Path::new(TENANTD).with_file_name("examples").join(name);
     let age = |path: &Path| fs::metadata(path).and_then(|about| about.modified()).ok();
-    let sources = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/origin")).expect("tests/origin");
+    let sources = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)).expect("tests/NAME");
     let newest = sources.flatten().filter_map(|source| age(&source.path())).max();
     assert!(age(&path) >= newest, "{} is missing or old: run scripts/test, which builds it", path.display());
     path

@@ -4,7 +4,13 @@
 //! stopwatch first-byte ADDRESS TARGET        one GET on a new connection
 //! stopwatch by-hand PROGRAM [ARG …]          a request queued on a unix socket, then the program started with LISTEN_FDS
 //! stopwatch listening ADDRESS PROGRAM [ARG …]   the program started, until it takes a connection; then killed
-//! stopwatch respond BYTES                   a tenant that answers every request with so many bytes
+//! stopwatch respond BYTES                    a tenant that answers every request with so many bytes
+//!
+//! stopwatch rate ADDRESS TARGET CONNECTIONS RATE SECONDS   a constant rate of requests: p50 p99 p99.9, and how many failed
+//! stopwatch hold|tunnels ADDRESS TARGET COUNT   so many connections that have made a request, or are WebSockets; until killed
+//! stopwatch trickle ADDRESS COUNT               so many clients that send a byte now and then; until killed
+//! stopwatch sip ADDRESS TARGET COUNT            so many clients that read a little now and then; until killed
+//! stopwatch upload|download ADDRESS TARGET BYTES   one large body: milliseconds
 //!
 //! stopwatch reap DIRECTORY SOCKET|- -- INIT       beneath which `flood COUNT DIRECTORY` runs
 //! stopwatch units COUNT DIRECTORY -- INIT [-- STOP]   beneath which `unit DIRECTORY` runs COUNT times
@@ -16,9 +22,12 @@
 
 #![allow(missing_docs)]
 
+mod answer;
+mod clients;
 mod control;
 mod flood;
 mod namespace;
+mod rate;
 mod respond;
 mod supervise;
 
@@ -43,16 +52,33 @@ const DEADLINE: Duration = Duration::from_secs(20);
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let parts: Vec<&[&str]> = words.split(|word| *word == "--").collect();
     let took = match words.as_slice() {
         ["first-byte", address, target] => first_byte(address.parse()?, target)?,
         ["by-hand", command @ ..] if !command.is_empty() => by_hand(command)?,
         ["respond", bytes] => return respond::respond(bytes.parse()?),
         ["listening", address, command @ ..] if !command.is_empty() => listening(address.parse()?, command)?,
-        _ => return of_an_init(&parts),
+        _ => return of_clients(&words),
     };
     println!("{}", took.as_micros());
     Ok(())
+}
+
+/// What concerns many clients, or much for one.
+fn of_clients(words: &[&str]) -> Result<()> {
+    match words {
+        ["rate", address, target, connections, rate, seconds] => {
+            rate::rate(address.parse()?, target, connections.parse()?, rate.parse()?, seconds.parse()?)
+        }
+        ["hold", address, target, count] => clients::hold(address.parse()?, target, count.parse()?, "", 200),
+        ["tunnels", address, target, count] => {
+            clients::hold(address.parse()?, target, count.parse()?, clients::UPGRADE, 101)
+        }
+        ["trickle", address, count] => clients::trickle(address.parse()?, count.parse()?),
+        ["sip", address, target, count] => clients::sip(address.parse()?, target, count.parse()?),
+        ["upload", address, target, bytes] => clients::upload(address.parse()?, target, bytes.parse()?),
+        ["download", address, target, bytes] => clients::download(address.parse()?, target, bytes.parse()?),
+        _ => of_an_init(&words.split(|word| *word == "--").collect::<Vec<_>>()),
+    }
 }
 
 /// What concerns an init, and the programs that run beneath it.
