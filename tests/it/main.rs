@@ -21,6 +21,7 @@ mod activation;
 mod architecture;
 mod config_broken;
 mod config_cli;
+mod conformance;
 mod control;
 mod docker;
 mod drain;

@@ -15,7 +15,7 @@ use crate::setup::Setup;
 use crate::web::Web;
 
 /// Longest silence that is not a hang.
-const SILENCE: Duration = Duration::from_secs(40);
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// The tenant in the test's hands.
 pub struct Puppet {
@@ -131,6 +131,16 @@ impl Upstream {
     #[track_caller]
     pub fn head(&mut self) -> String {
         self.until("\r\n\r\n")
+    }
+
+    /// Reads a head; what came before the end, if tenantd closes before a whole one.
+    pub fn head_or_end(&mut self) -> Result<String, Vec<u8>> {
+        while !self.buffer.windows(4).any(|window| window == b"\r\n\r\n") {
+            if self.fill() == 0 {
+                return Err(std::mem::take(&mut self.buffer));
+            }
+        }
+        Ok(self.head())
     }
 
     /// Reads up to and with `end`.

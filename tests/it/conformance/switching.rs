@@ -1,0 +1,2 @@
+use super::row::Row;
+pub fn rows() -> Vec<Row> { Vec::new() }
