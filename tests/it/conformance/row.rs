@@ -99,6 +99,11 @@ impl Row {
         self.step(Step::Ended)
     }
 
+    /// The tenant reads the end, and the rest comes on another connection.
+    pub fn ended_anew(self) -> Self {
+        self.ended().step(Step::Hangup)
+    }
+
     /// The client receives a part, and the end.
     pub fn got_part(self, bytes: impl AsRef<[u8]>) -> Self {
         self.step(Step::GotPart(bytes.as_ref().to_vec())).ends()
