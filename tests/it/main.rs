@@ -17,6 +17,7 @@ mod showcase;
 mod web;
 mod websocket;
 
+mod abuse;
 mod activation;
 mod architecture;
 mod config_broken;
@@ -52,6 +53,7 @@ mod process;
 mod rails;
 mod reap;
 mod reload;
+mod rfc6455;
 mod run_beside;
 mod scenarios;
 mod settings;

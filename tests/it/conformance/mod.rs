@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::random::Random;
 use row::Row;
-use split::Split;
+pub use split::Split;
 use stage::Stage;
 
 fn table() -> Vec<Row> {
