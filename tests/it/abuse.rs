@@ -169,7 +169,8 @@ fn an_upload_costs_half_a_megabyte_whatever_its_length() {
 
 #[test]
 fn an_upload_to_a_tenant_that_does_not_read_waits_in_bounded_memory() {
-    let (init, mut puppet) = Init::new().http("timeout_body = \"1500ms\"\ntimeout_response = \"1500ms\"").puppet(web(&["boston"]));
+    let (init, mut puppet) =
+        Init::new().http("timeout_body = \"1500ms\"\ntimeout_response = \"1500ms\"").puppet(web(&["boston"]));
     warm(&init, &mut puppet);
     let grown = growth(&init, |look| {
         let head = request_head("POST", "/boston", &[], LARGE);

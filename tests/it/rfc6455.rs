@@ -42,7 +42,8 @@ fn every_verdict_is_that_of_a_direct_connection() {
     assert!(cases.len() > 60);
     for case in &cases {
         let client = TcpStream::connect(address).expect("connect");
-        let direct = judge(client, || Upstream::direct(listener.accept().expect("accept").0), case, Split::Whole, false);
+        let direct =
+            judge(client, || Upstream::direct(listener.accept().expect("accept").0), case, Split::Whole, false);
         assert_eq!(close_code(&direct.client), case.code, "{}: {direct:?}", case.name);
         let seed = random.below(1 << 32);
         for (split, early) in
@@ -84,7 +85,8 @@ fn judge(mut client: TcpStream, server: impl FnOnce() -> Upstream, case: &Case, 
             }
         });
         let mut got = Vec::new();
-        let clean = client.read_to_end(&mut got).map_err(|error| assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock));
+        let clean =
+            client.read_to_end(&mut got).map_err(|error| assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock));
         drop(client.shutdown(std::net::Shutdown::Both));
         Verdict { server: serving.join().expect("a server"), client: got, clean: clean.is_ok() }
     })

@@ -82,7 +82,8 @@ fn passed(name: &str, rfc: &'static str, body: &str) -> Row {
 
 /// Clients that leave in the middle of a body get no answer, and the tenant no whole request.
 fn cut() -> Vec<Row> {
-    let chunked = ["5", "5\r\nhel", "5\r\nhello\r\n", "5\r\nhello\r\n0", "5\r\nhello\r\n0\r\n", "ffffffffffffffff\r\nhello"];
+    let chunked =
+        ["5", "5\r\nhel", "5\r\nhello\r\n", "5\r\nhello\r\n0", "5\r\nhello\r\n0\r\n", "ffffffffffffffff\r\nhello"];
     let chunked = chunked.iter().map(|body| (CHUNKED, *body));
     let length = ["", "hell"].iter().map(|body| ("Content-Length: 5\r\n", *body));
     let cut = |(fields, body): (&str, &str)| {

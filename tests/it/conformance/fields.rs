@@ -69,14 +69,18 @@ pub fn rows() -> Vec<Row> {
         rows.push(row.got(page(BAD, reason, false)).ends());
     }
     for (name, rfc, lines, arrived) in PASSED {
-        rows.push(Row::new(name, rfc).send(request("GET /t", lines, "")).asked(arrives("GET /t", arrived, "\r\n")).ok());
+        rows.push(
+            Row::new(name, rfc).send(request("GET /t", lines, "")).asked(arrives("GET /t", arrived, "\r\n")).ok(),
+        );
     }
     for host in BAD_HOSTS {
-        let row = Row::new(&format!("host {host:?}"), "9112 §3.2").send(format!("GET /t HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        let row =
+            Row::new(&format!("host {host:?}"), "9112 §3.2").send(format!("GET /t HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         rows.push(row.got(page(BAD, "invalid Host", false)).ends());
     }
     for host in GOOD_HOSTS {
-        let row = Row::new(&format!("host {host:?}"), "9112 §3.2").send(format!("GET /t HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        let row =
+            Row::new(&format!("host {host:?}"), "9112 §3.2").send(format!("GET /t HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         rows.push(row.asked(arrives_for(host, "GET /t", "", "\r\n")).ok());
     }
     rows.extend(missing_and_double_hosts());

@@ -9,7 +9,14 @@ const REFUSED: &[(&str, &str, &str, &str, &str, &str)] = &[
     ("CL.0 and TE", "9112 §6.1", "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n", LAST, BAD, BOTH),
     ("TE.TE", "9112 §6.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", LAST, BAD, TWO_CODINGS),
     ("TE.TE of another", "9112 §6.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n", LAST, BAD, TWO_CODINGS),
-    ("TE.TE of another before", "9112 §6.1", "Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n", LAST, BAD, CODING),
+    (
+        "TE.TE of another before",
+        "9112 §6.1",
+        "Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n",
+        LAST,
+        BAD,
+        CODING,
+    ),
     ("the same length twice", "9112 §6.3", "Content-Length: 5\r\nContent-Length: 5\r\n", "hello", BAD, TWO),
     ("two lengths", "9112 §6.3", "Content-Length: 5\r\ncontent-length: 6\r\n", "hello", BAD, TWO),
     ("list of one length", "9112 §6.3", "Content-Length: 5, 5\r\n", "hello", BAD, LENGTH),
@@ -24,7 +31,14 @@ const REFUSED: &[(&str, &str, &str, &str, &str, &str)] = &[
     ("length in two words", "9112 §6.2", "Content-Length: 5 5\r\n", "hello", BAD, LENGTH),
     ("empty length", "9112 §6.2", "Content-Length:\r\n", "hello", BAD, LENGTH),
     ("length of 20 digits", "9112 §6.2", "Content-Length: 18446744073709551616\r\n", "hello", BAD, LENGTH),
-    ("length of 20 digits that are nought", "9112 §6.2", "Content-Length: 00000000000000000005\r\n", "hello", BAD, LENGTH),
+    (
+        "length of 20 digits that are nought",
+        "9112 §6.2",
+        "Content-Length: 00000000000000000005\r\n",
+        "hello",
+        BAD,
+        LENGTH,
+    ),
     ("length in full-width digits", "9112 §6.2", "Content-Length: ５\r\n", "hello", BAD, LENGTH),
     ("identity", "9112 §6.1", "Transfer-Encoding: identity\r\n", "hello", UNKNOWN, KNOWN),
     ("gzip", "9112 §6.1", "Transfer-Encoding: gzip\r\n", "hello", UNKNOWN, KNOWN),
@@ -38,11 +52,32 @@ const REFUSED: &[(&str, &str, &str, &str, &str, &str)] = &[
     ("chunked with a parameter", "9112 §7", "Transfer-Encoding: chunked;q=1\r\n", LAST, BAD, CODING),
     ("chunked twice without a comma", "9112 §6.1", "Transfer-Encoding: chunked chunked\r\n", LAST, BAD, CODING),
     ("xchunked", "9112 §6.1", "Transfer-Encoding: xchunked\r\n", LAST, BAD, CODING),
-    ("chunked with a vertical tab", "9112 §6.1", "Transfer-Encoding: \x0bchunked\r\n", LAST, BAD, "invalid field value"),
+    (
+        "chunked with a vertical tab",
+        "9112 §6.1",
+        "Transfer-Encoding: \x0bchunked\r\n",
+        LAST,
+        BAD,
+        "invalid field value",
+    ),
     ("empty coding", "9112 §6.1", "Transfer-Encoding:\r\n", LAST, BAD, CODING),
-    ("a known coding beside a length", "9112 §6.1", "Content-Length: 5\r\nTransfer-Encoding: gzip\r\n", "hello", UNKNOWN, KNOWN),
+    (
+        "a known coding beside a length",
+        "9112 §6.1",
+        "Content-Length: 5\r\nTransfer-Encoding: gzip\r\n",
+        "hello",
+        UNKNOWN,
+        KNOWN,
+    ),
     ("another expectation", "9110 §10.1.1", "Expect: 200-ok\r\nContent-Length: 5\r\n", "hello", EXPECT, EXPECTATION),
-    ("two expectations", "9110 §10.1.1", "Expect: 100-continue, a\r\nContent-Length: 5\r\n", "hello", EXPECT, EXPECTATION),
+    (
+        "two expectations",
+        "9110 §10.1.1",
+        "Expect: 100-continue, a\r\nContent-Length: 5\r\n",
+        "hello",
+        EXPECT,
+        EXPECTATION,
+    ),
 ];
 
 /// Passed: name, section, fields, body, tail of what arrives.
@@ -52,9 +87,21 @@ const PASSED: &[(&str, &str, &str, &str, &str)] = &[
     ("length with leading noughts", "9112 §6.2", "Content-Length: 0005\r\n", "hello", "Content-Length: 5\r\n\r\nhello"),
     ("length behind white space", "9112 §5.1", "Content-Length: \t 5 \r\n", "hello", "Content-Length: 5\r\n\r\nhello"),
     ("chunked", "9112 §7.1", CHUNKED, ONE_CHUNK, "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
-    ("chunked in any case", "9112 §7", "TRANSFER-ENCODING:Chunked\r\n", ONE_CHUNK, "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+    (
+        "chunked in any case",
+        "9112 §7",
+        "TRANSFER-ENCODING:Chunked\r\n",
+        ONE_CHUNK,
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ),
     ("neither is no body", "9112 §6.3", "", "", "\r\n"),
-    ("a body that looks like a request", "9112 §6.3", "Content-Length: 34\r\n", SMUGGLED, "Content-Length: 34\r\n\r\nGET /t?b HTTP/1.1\r\nHost: x\r\nA: b\r\n"),
+    (
+        "a body that looks like a request",
+        "9112 §6.3",
+        "Content-Length: 34\r\n",
+        SMUGGLED,
+        "Content-Length: 34\r\n\r\nGET /t?b HTTP/1.1\r\nHost: x\r\nA: b\r\n",
+    ),
 ];
 
 const BAD: &str = "400 Bad Request";
@@ -88,7 +135,8 @@ pub fn rows() -> Vec<Row> {
         let row = row.send(request(&line, "Content-Length: 5\r\n", "hello"));
         let row = row.asked(arrives(&line, "", "Content-Length: 5\r\n\r\nhello"));
         rows.push(match method {
-            "HEAD" => row.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+            "HEAD" => row
+                .answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
                 .got("HTTP/1.1 200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\n"),
             _ => row.ok(),
         });

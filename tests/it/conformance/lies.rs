@@ -14,7 +14,12 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("two lengths with 204", "9112 §6.3", "HTTP/1.1 204 No\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", TWO),
     ("another coding", "9112 §6.1", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok", KNOWN),
     ("gzip, chunked", "9112 §6.1", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", KNOWN),
-    ("chunked, identity", "9112 §6.1", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", CODING),
+    (
+        "chunked, identity",
+        "9112 §6.1",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        CODING,
+    ),
     ("chunked twice", "9112 §6.1", TWICE_CHUNKED, "duplicate Transfer-Encoding"),
     ("1.0 with chunked", "9112 §6.1", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", OLD_CHUNKED),
     ("HTTP/0.9", "9112 §4", "<html>hello</html>", NOT_HTTP),
@@ -101,10 +106,19 @@ fn endless() -> Vec<Row> {
     let head = format!("HTTP/1.1 200 OK\r\nA: {}", "b".repeat(70_000));
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(101));
     let flood = "HTTP/1.1 100 Continue\r\n\r\n".repeat(17);
-    let page = own_page("502 Bad Gateway", "the application sent too many interim answers", "X-Request-Id: @ID\r\nConnection: close\r\n");
+    let page = own_page(
+        "502 Bad Gateway",
+        "the application sent too many interim answers",
+        "X-Request-Id: @ID\r\nConnection: close\r\n",
+    );
     vec![
         refused("a head without an end", "9110 §5.4", &head, "head too large"),
-        refused("a line without an end", "9112 §4", &format!("HTTP/1.1 200 {}", "a".repeat(9000)), "start line too long"),
+        refused(
+            "a line without an end",
+            "9112 §4",
+            &format!("HTTP/1.1 200 {}", "a".repeat(9000)),
+            "start line too long",
+        ),
         refused("too many fields", "9110 §5.4", &many, "too many fields"),
         // Of HTTP/1.0, for which interim answers are dropped: how many of them pass before the end depends on the pieces.
         Row::new("lie: a flood of interim answers", "9110 §15.2")
@@ -152,14 +166,36 @@ fn too_much() -> Vec<Row> {
     vec![
         much("answers twice", "GET /t", &format!("200 OK\r\nContent-Length: 2\r\n\r\nok{OK}"), GOT_TWO),
         much("more than its length", "GET /t", "200 OK\r\nContent-Length: 2\r\n\r\nokay", GOT_TWO),
-        much("more than its last chunk", "GET /t", "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n0\r\n\r\n",
-            "200 OK\r\nX-Request-Id: @ID\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
-        much("a body to HEAD", "HEAD /t", "200 OK\r\nContent-Length: 2\r\n\r\nok", "200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\n"),
+        much(
+            "more than its last chunk",
+            "GET /t",
+            "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n0\r\n\r\n",
+            "200 OK\r\nX-Request-Id: @ID\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        ),
+        much(
+            "a body to HEAD",
+            "HEAD /t",
+            "200 OK\r\nContent-Length: 2\r\n\r\nok",
+            "200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\n",
+        ),
         much("a body of 204", "GET /t", "204 No\r\nContent-Length: 2\r\n\r\nok", "204 No\r\nX-Request-Id: @ID\r\n\r\n"),
-        much("a body of 304", "GET /t", "304 No\r\nContent-Length: 2\r\n\r\nok", "304 No\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\n"),
-        much("a body of 205 without a length", "GET /t", "205 No\r\n\r\nok", "205 No\r\nX-Request-Id: @ID\r\nContent-Length: 0\r\n\r\n"),
+        much(
+            "a body of 304",
+            "GET /t",
+            "304 No\r\nContent-Length: 2\r\n\r\nok",
+            "304 No\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\n",
+        ),
+        much(
+            "a body of 205 without a length",
+            "GET /t",
+            "205 No\r\n\r\nok",
+            "205 No\r\nX-Request-Id: @ID\r\nContent-Length: 0\r\n\r\n",
+        ),
         asked("an answer to nobody", "9112 §9.2").ok().answer(OK).tenant(Tenant::Ends),
-        asked("a 408 to nobody", "9112 §9.5").ok().answer("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n").hangup(),
+        asked("a 408 to nobody", "9112 §9.5")
+            .ok()
+            .answer("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
+            .hangup(),
     ]
 }
 
@@ -168,9 +204,13 @@ const GOT_TWO: &str = "200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\no
 /// Tenants that answer before they have the whole request: the rest of it goes nowhere.
 fn gone() -> Vec<Row> {
     let early = |name: &str| {
-        Row::new(&format!("early: {name}"), "9112 §9.3").send(request("POST /t", "Content-Length: 5\r\n", "hel"))
+        Row::new(&format!("early: {name}"), "9112 §9.3")
+            .send(request("POST /t", "Content-Length: 5\r\n", "hel"))
             .asked(arrives("POST /t", "", "Content-Length: 5\r\n\r\nhel"))
     };
+    let large = "e".repeat(1_000_000);
+    let got_large =
+        "HTTP/1.1 413 Content Too Large\r\nX-Request-Id: @ID\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n";
     vec![
         early("an answer before the end of the body")
             .answer(OK)
@@ -183,11 +223,21 @@ fn gone() -> Vec<Row> {
             .ends()
             .tenant(Tenant::Ends),
         early("a lie").answer("no\r\n").got(own_page("502 Bad Gateway", NOT_HTTP, "X-Request-Id: @ID\r\nConnection: close\r\n")).ends().tenant(Tenant::Ends),
+        // More than the client's window holds: a close with bytes unread would take the rest of it away.
+        Row::new("early: a large answer while a megabyte is sent", "9112 §9.6")
+            .send(request("POST /t", "Content-Length: 1000000\r\n", &"x".repeat(1_000_000)))
+            .asked(arrives("POST /t", "", "Content-Length: 1000000\r\n\r\n"))
+            .answer(format!("HTTP/1.1 413 Content Too Large\r\nContent-Length: 1000000\r\n\r\n{large}"))
+            .sent()
+            .got(format!("{got_large}{large}"))
+            .hangup()
+            .ends(),
         Row::new("early: 413 while a megabyte is sent", "9112 §9.6")
             .send(request("POST /t", "Content-Length: 1000000\r\n", &"x".repeat(1_000_000)))
             .asked(arrives("POST /t", "", "Content-Length: 1000000\r\n\r\n"))
             .answer("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno")
             .hangup()
+            .sent()
             .got("HTTP/1.1 413 Content Too Large\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
             .ends(),
     ]

@@ -15,6 +15,8 @@ pub struct Row {
 pub enum Step {
     /// The client sends these bytes, in whatever pieces.
     Send(Vec<u8>),
+    /// The client has sent everything, and reads only now.
+    Sent,
     /// The client says that no more will come.
     Finish,
     /// The tenant receives exactly this.
@@ -62,6 +64,11 @@ impl Row {
     /// The client sends.
     pub fn send(self, bytes: impl AsRef<[u8]>) -> Self {
         self.step(Step::Send(bytes.as_ref().to_vec()))
+    }
+
+    /// All is sent before anything is read.
+    pub fn sent(self) -> Self {
+        self.step(Step::Sent)
     }
 
     /// The client ends its side.

@@ -45,6 +45,7 @@ impl Stage {
         for step in &row.steps {
             match step {
                 Step::Send(bytes) => end.send(split, bytes),
+                Step::Sent => end.sent(),
                 Step::Finish => end.finish(),
                 Step::Asked(expected) => self.asked(expected),
                 Step::Answer(bytes) => self.answer(split, bytes),

@@ -115,7 +115,10 @@ fn fragments() -> Vec<Case> {
         good("ping between", &[first.clone(), ping.clone(), last.clone()]),
         good("pings between", &[first.clone(), ping.clone(), more.clone(), ping.clone(), last.clone()]),
         good("empty fragments", &[frame(TEXT, ""), frame(CONTINUATION, ""), frame(FIN | CONTINUATION, "")]),
-        good("fragments of 1 byte", &[vec![frame(TEXT, "a")], vec![frame(CONTINUATION, "b"); 300], vec![last.clone()]].concat()),
+        good(
+            "fragments of 1 byte",
+            &[vec![frame(TEXT, "a")], vec![frame(CONTINUATION, "b"); 300], vec![last.clone()]].concat(),
+        ),
         bad("an end without a start", 1002, std::slice::from_ref(&last)),
         bad("more without a start", 1002, std::slice::from_ref(&more)),
         bad("an end behind an end", 1002, &[first.clone(), last.clone(), last]),
@@ -150,7 +153,8 @@ fn texts() -> Vec<Case> {
 
 /// Autobahn 7.
 fn closes() -> Vec<Case> {
-    let closing = |name: String, code: u16, frames: &[Vec<u8>]| Case { name, bytes: frames.concat(), code, leaves: false };
+    let closing =
+        |name: String, code: u16, frames: &[Vec<u8>]| Case { name, bytes: frames.concat(), code, leaves: false };
     let said = |code: u16, reason: &[u8]| frame(FIN | CLOSE, [&code.to_be_bytes(), reason].concat());
     let allowed = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999];
     let mut cases: Vec<_> = allowed.map(|code| closing(format!("close {code}"), code, &[close(code)])).into();
