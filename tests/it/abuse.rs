@@ -57,6 +57,7 @@ fn growth(init: &Init, busy: impl FnOnce(&mut dyn FnMut())) -> u64 {
     let before = procfs::anonymous(init.pid());
     let mut most = before;
     busy(&mut || most = most.max(procfs::anonymous(init.pid())));
+    println!("from {} KiB by {} KiB", before / KIB, (most - before) / KIB);
     most - before
 }
 

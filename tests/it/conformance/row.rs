@@ -40,8 +40,6 @@ pub enum Client {
     Lives,
     /// tenantd closes it, without a byte more.
     Ends,
-    /// tenantd resets it: a mere end would make what came look whole.
-    Breaks,
 }
 
 /// What becomes of the tenant's connection.
@@ -114,12 +112,6 @@ impl Row {
     /// The client receives a part, and the end.
     pub fn got_part(self, bytes: impl AsRef<[u8]>) -> Self {
         self.step(Step::GotPart(bytes.as_ref().to_vec())).ends()
-    }
-
-    /// The client's connection is reset.
-    pub fn breaks(mut self) -> Self {
-        self.client = Client::Breaks;
-        self
     }
 
     /// The client's connection ends.
