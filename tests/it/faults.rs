@@ -55,12 +55,12 @@ impl Fault {
     }
 
     /// How many calls have failed so far.
-    fn injected(&self) -> usize {
+    pub fn injected(&self) -> usize {
         fs::read_to_string(&self.trace).unwrap_or_default().matches("(INJECTED)").count()
     }
 
     /// The kernel answers again. Returns how many calls failed.
-    fn end(mut self) -> usize {
+    pub fn end(mut self) -> usize {
         signal(self.strace.id(), Signal::SIGTERM);
         let _ = self.strace.wait();
         let calls = fs::read_to_string(&self.trace).unwrap_or_default().lines().count();

@@ -69,6 +69,12 @@ pub fn resident(pid: u32) -> u64 {
     kib.unwrap_or_else(|| panic!("no VmRSS of {pid}")) * 1024
 }
 
+/// Resident memory in bytes without pages of files: what the process itself has taken.
+pub fn anonymous(pid: u32) -> u64 {
+    let kib = field(pid, "RssAnon:").and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or_else(|| panic!("no RssAnon of {pid}")) * 1024
+}
+
 /// How many descriptors `pid` has open.
 pub fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |list| list.count())

@@ -2,7 +2,7 @@
 
 use std::io::{IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::time::Duration;
@@ -34,11 +34,21 @@ pub struct Upstream {
     buffer: Vec<u8>,
 }
 
-trait Stream: Read + Write + Send {}
+trait Stream: Read + Write + Send {
+    fn finish(&self);
+}
 
-impl Stream for UnixStream {}
+impl Stream for UnixStream {
+    fn finish(&self) {
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
 
-impl Stream for TcpStream {}
+impl Stream for TcpStream {
+    fn finish(&self) {
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
 
 impl Setup {
     /// Adds the template, its tenants in the hands of the test, and starts.
@@ -127,10 +137,31 @@ impl Puppet {
 }
 
 impl Upstream {
+    /// A connection that does not come from tenantd.
+    pub fn direct(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(SILENCE)).expect("a timeout");
+        Self { stream: Box::new(stream), buffer: Vec::new() }
+    }
+
+    /// Says that no more will be sent.
+    pub fn finish(&self) {
+        self.stream.finish();
+    }
+
     /// Reads a head, and gives back its text.
     #[track_caller]
     pub fn head(&mut self) -> String {
         self.until("\r\n\r\n")
+    }
+
+    /// Reads a head; what came before the end, if tenantd closes before a whole one.
+    pub fn head_or_end(&mut self) -> Result<String, Vec<u8>> {
+        while !self.buffer.windows(4).any(|window| window == b"\r\n\r\n") {
+            if self.fill() == 0 {
+                return Err(std::mem::take(&mut self.buffer));
+            }
+        }
+        Ok(self.head())
     }
 
     /// Reads up to and with `end`.
@@ -179,5 +210,28 @@ impl Upstream {
         };
         self.buffer.extend_from_slice(&piece[..count]);
         count
+    }
+}
+
+/// What was read behind a head comes first.
+impl Read for Upstream {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.buffer.is_empty() {
+            return self.stream.read(into);
+        }
+        let count = self.buffer.len().min(into.len());
+        into[..count].copy_from_slice(&self.buffer[..count]);
+        self.buffer.drain(..count);
+        Ok(count)
+    }
+}
+
+impl Write for Upstream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.stream.flush()
     }
 }

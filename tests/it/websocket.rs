@@ -1,5 +1,7 @@
 //! A WebSocket client through the forwarder: tungstenite over the test's own connection.
 
+pub mod frames;
+
 use std::net::TcpStream;
 use std::time::Duration;
 
