@@ -192,7 +192,8 @@ pub fn chunks(bytes: &[u8]) -> Read<(Vec<u8>, usize)> {
 fn size(line: &[u8]) -> Result<usize, String> {
     let end = line.iter().position(|b| !b.is_ascii_hexdigit()).unwrap_or(line.len());
     let (digits, extension) = line.split_at(end);
-    let extension = extension.trim_ascii_start();
+    let blank = extension.iter().take_while(|&&b| b == b' ' || b == b'\t').count();
+    let extension = &extension[blank..];
     check(end <= 16 && (extension.is_empty() && end == line.len() || extension.starts_with(b";")), "chunk size")?;
     check(extension.iter().all(|&b| b == b'\t' || (b' '..=b'~').contains(&b)), "chunk extension")?;
     number(digits, 16)
