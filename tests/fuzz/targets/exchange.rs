@@ -1,2 +1,0 @@
-//! placeholder
-pub fn exchange(_data: &[u8]) {}
