@@ -130,7 +130,7 @@ fn framing(message: &Message) -> Result<Option<Framing>, String> {
     let codings: Vec<_> = message.all("transfer-encoding").collect();
     match (&lengths[..], &codings[..]) {
         ([], []) => Ok(None),
-        ([], [b"chunked"]) => Ok(Some(Framing::Chunked)),
+        ([], [coding]) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Some(Framing::Chunked)),
         ([length], []) => Ok(Some(Framing::Length(number(length, 10)?))),
         _ => Err(format!("framing: {lengths:?} {codings:?}")),
     }

@@ -6,11 +6,16 @@ use crate::random::Random;
 /// Behind the odd request: whoever reads that one differently reads this one differently, or not at all.
 pub const PROBE: &[u8] = b"GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n";
 
+/// A probe that ends the connection.
+pub const LAST_PROBE: &[u8] = b"GET /probe HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n";
+
 /// The request of this number, most with a probe behind it.
 pub fn case(seed: u64, number: u64) -> Vec<u8> {
     let mut maker = Maker { random: Random::with(seed.wrapping_mul(1_000_003).wrapping_add(number + 1)), odd: 0 };
     // A few steps apart: near seeds give near first numbers.
-    (0..4).for_each(|_| drop(maker.random.below(2)));
+    for _ in 0..4 {
+        maker.random.below(2);
+    }
     maker.odd = [8, 4, 4, 3, 3, 2, 2][maker.random.below(7) as usize];
     let mut bytes = maker.request();
     if maker.random.below(10) < 8 {

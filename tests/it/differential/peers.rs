@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::corpus::LAST_PROBE;
 use super::reading::Reading;
 use super::recorder::Recorder;
 use crate::harness::{Init, eventually};
@@ -18,7 +19,7 @@ use crate::setup::free_address;
 /// Clients of each program at once.
 const CLIENTS: usize = 16;
 /// Longest silence that is not a hang.
-const SILENCE: Duration = Duration::from_secs(40);
+const SILENCE: Duration = Duration::from_secs(20);
 
 const NGINX: &str = "daemon off; master_process off; pid @DIR@/nginx.pid; error_log /dev/null crit;
 events { worker_connections 2048; }
@@ -44,8 +45,8 @@ const HAPROXY: &str = "global
 defaults
     mode http
     timeout connect 30s
-    timeout client 30s
-    timeout server 30s
+    timeout client 2s
+    timeout server 2s
     retries 0
 frontend front
     bind unix@@DIR@/haproxy.sock backlog 2048
@@ -76,6 +77,18 @@ pub enum Door {
     Unix(PathBuf),
 }
 
+/// What follows the bytes of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The end of writing: nobody waits for the rest of what is incomplete. HAProxy may then drop what was pipelined.
+    Finish,
+    /// Nothing: two requests are to be answered.
+    Pipelined,
+    /// The same, and the probe is sent when the first one has been answered, as tenantd does: Puma 5.6 takes what lies
+    /// behind a Content-Length for a part of the body.
+    InTurn,
+}
+
 /// Everybody, started.
 pub struct Peers {
     pub tenantd: Door,
@@ -93,8 +106,11 @@ impl Peers {
     pub fn start() -> Self {
         let directory = tempfile::Builder::new().prefix("it-").tempdir().expect("a directory");
         let path = directory.path();
-        let (address, forwarded) = origin();
+        let address = free_address();
         let init = Init::new().unit("t.toml", &UNIT.replace("@ADDRESS@", &address.to_string())).start();
+        // It answers when all is bound. Then we listen at the port that it keeps, as a tenant does.
+        init.get("/up").expect(200);
+        let forwarded = Recorder::tcp(TcpListener::bind(address).expect("the tenant's port"));
         for name in ["nginx", "haproxy"] {
             Recorder::unix(&path.join(format!("{name}-origin.sock")));
         }
@@ -122,7 +138,7 @@ impl Peers {
         };
         for door in [&peers.tenantd, &peers.nginx, &peers.haproxy, &peers.puma] {
             eventually("a first answer", || {
-                door.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").is_ok_and(|answer| Reading::all(&answer).len() == 1)
+                door.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", End::Finish).is_ok_and(|answer| Reading::all(&answer).len() == 1)
             });
         }
         peers
@@ -137,12 +153,6 @@ impl Drop for Peers {
     }
 }
 
-/// The port that tenantd keeps for its tenant, and we listen at, as a tenant would.
-fn origin() -> (SocketAddr, Recorder) {
-    let address = free_address();
-    (address, Recorder::tcp(TcpListener::bind(address).expect("a port")))
-}
-
 /// A program that dies with us.
 fn child(directory: &Path, words: &[&str]) -> Child {
     let mut command = Command::new("setpriv");
@@ -152,31 +162,31 @@ fn child(directory: &Path, words: &[&str]) -> Child {
 }
 
 impl Door {
-    /// Sends `bytes` and the end, and reads all that comes.
-    pub fn ask(&self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    /// Sends `bytes`, and the end or not, and reads all that comes until the other side closes.
+    pub fn ask(&self, bytes: &[u8], end: End) -> io::Result<Vec<u8>> {
         match self {
             Self::Tcp(address) => {
                 let stream = TcpStream::connect(address)?;
                 stream.set_read_timeout(Some(SILENCE))?;
-                converse(&stream, bytes, || stream.shutdown(Shutdown::Write))
+                converse(&stream, bytes, end, |how| stream.shutdown(how))
             }
             Self::Unix(path) => {
                 let stream = UnixStream::connect(path)?;
                 stream.set_read_timeout(Some(SILENCE))?;
-                converse(&stream, bytes, || stream.shutdown(Shutdown::Write))
+                converse(&stream, bytes, end, |how| stream.shutdown(how))
             }
         }
     }
 
     /// Asks all, several at once; how each was read.
-    pub fn ask_all(&self, all: &[Vec<u8>]) -> Vec<Vec<Reading>> {
+    pub fn ask_all(&self, all: &[Vec<u8>], end: End) -> Vec<Vec<Reading>> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut done = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(bytes) = all.get(index) else { return done };
-                let answer = self.ask(bytes).unwrap_or_else(|error| panic!("{self:?}: {error}: {}", bytes.escape_ascii()));
+                let answer = self.ask(bytes, end).unwrap_or_else(|error| panic!("{self:?}: {error}: {}", bytes.escape_ascii()));
                 done.push((index, Reading::all(&answer)));
             }
         };
@@ -190,13 +200,18 @@ impl Door {
 }
 
 /// A program that refuses may close before all is sent: what it has answered counts.
-fn converse<S>(stream: S, bytes: &[u8], finish: impl FnOnce() -> io::Result<()>) -> io::Result<Vec<u8>>
+fn converse<S>(stream: S, bytes: &[u8], end: End, shutdown: impl FnOnce(Shutdown) -> io::Result<()>) -> io::Result<Vec<u8>>
 where
     S: Copy + Read + Write,
 {
     let (mut reader, mut writer) = (stream, stream);
-    let _ = writer.write_all(bytes).and_then(|()| finish());
-    let (mut answer, mut piece) = (Vec::new(), [0; 16 * 1024]);
+    let first = if end == End::InTurn { bytes.len() - LAST_PROBE.len() } else { bytes.len() };
+    let sent = writer.write_all(&bytes[..first]);
+    if end == End::Finish && sent.is_ok() {
+        // It may be closed already.
+        let _ = shutdown(Shutdown::Write);
+    }
+    let (mut answer, mut piece, mut rest) = (Vec::new(), [0; 16 * 1024], &bytes[first..]);
     loop {
         match reader.read(&mut piece) {
             Ok(0) => return Ok(answer),
@@ -205,7 +220,18 @@ where
             Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
                 return Ok(answer);
             }
-            Err(error) => return Err(error),
+            Err(_) if end != End::Finish => {
+                answer.extend_from_slice(b"\r\nX-Read: silence\r\n");
+                return Ok(answer);
+            }
+            Err(error) => return Err(io::Error::new(error.kind(), format!("{error} after {}", answer.escape_ascii()))),
+        }
+        let answered = if answer.ends_with(b"\r\n\r\n") { Reading::all(&answer).len() } else { 0 };
+        if answered == 1 && !rest.is_empty() {
+            // Who has closed answers no more: seen by the next read.
+            let _ = writer.write_all(std::mem::take(&mut rest));
+        } else if answered == 2 && end != End::Finish {
+            return Ok(answer);
         }
     }
 }

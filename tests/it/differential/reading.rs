@@ -17,6 +17,16 @@ impl Reading {
         Self(format!("{method} {}:{target_crc:08x} {}:{body_crc:08x} {host_crc:08x}", target.len(), request.body.len()))
     }
 
+    /// Of what a strict reader refuses.
+    pub fn broken() -> Self {
+        Self("broken".into())
+    }
+
+    /// A strict reader refuses it.
+    pub fn is_broken(&self) -> bool {
+        self.0 == "broken"
+    }
+
     /// Those of all answers in `bytes`.
     pub fn all(bytes: &[u8]) -> Vec<Self> {
         let text = String::from_utf8_lossy(bytes);

@@ -15,8 +15,8 @@ use crate::targets::strict;
 pub enum Record {
     /// A whole request.
     Whole(Vec<u8>),
-    /// The connection ended in the middle of this.
-    Partial(Vec<u8>),
+    /// The connection ended in the middle.
+    Partial,
     /// No request that a strict reader takes.
     Broken(String, Vec<u8>),
 }
@@ -73,12 +73,13 @@ impl Recorder {
                 }
                 Err(why) => {
                     self.push(Record::Broken(why, input));
-                    return stream.write_all(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                    let broken = Reading::broken();
+                    return write!(stream, "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\nX-Read: {broken}\r\n\r\n");
                 }
                 Ok(None) => match stream.read(&mut piece)? {
                     0 if input.is_empty() => return Ok(()),
                     0 => {
-                        self.push(Record::Partial(input));
+                        self.push(Record::Partial);
                         return Ok(());
                     }
                     count => input.extend_from_slice(&piece[..count]),

@@ -34,8 +34,6 @@ pub struct Answer {
     pub bytes: Vec<u8>,
     /// It is complete, and another one may follow on the connection.
     pub complete: bool,
-    /// It agrees to another protocol.
-    pub switches: bool,
 }
 
 /// What a tenant answers to the request of this tag and method.
@@ -43,7 +41,7 @@ pub fn answer(which: u8, tag: &str, to_head: bool) -> Answer {
     let body = |body: &[u8]| if to_head { Vec::new() } else { body.to_vec() };
     let whole = |head: &str, body: Vec<u8>| {
         let bytes = [format!("HTTP/1.1 {head}X-Tag: {tag}\r\n\r\n").into_bytes(), body].concat();
-        Answer { bytes, complete: true, switches: false }
+        Answer { bytes, complete: true }
     };
     let cut = |answer: Answer| Answer { complete: false, ..answer };
     match which % 16 {
@@ -55,8 +53,8 @@ pub fn answer(which: u8, tag: &str, to_head: bool) -> Answer {
         7 => whole("103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n", Vec::new()),
         8 => whole("100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n", body(b"hi")),
         9 => {
-            let switch = whole("101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n", b"leftover".into());
-            Answer { switches: true, ..cut(switch) }
+            let fields = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+            cut(whole(&format!("101 Switching Protocols\r\n{fields}"), b"leftover".into()))
         }
         10 => whole("200 OK\r\nContent-Length: 300000\r\n", body(&vec![b'z'; 300_000])),
         11 => cut(whole("500 Oops\r\nConnection: close\r\nContent-Length: 2\r\n", body(b"no"))),

@@ -23,8 +23,8 @@ pub struct Conn {
     open_answer: bool,
     /// Method and tag of the request that was read last.
     last: Option<(bool, bool, String)>,
-    /// It has agreed to another protocol.
-    pub tunnel: bool,
+    /// It has agreed to another protocol, asked or not.
+    switches: bool,
     /// The forwarder has closed it.
     pub ended: bool,
     /// It does not read for the moment.
@@ -43,7 +43,7 @@ impl Conn {
             answered: 0,
             open_answer: false,
             last: None,
-            tunnel: false,
+            switches: false,
             ended: false,
             lazy: false,
         }
@@ -63,17 +63,22 @@ impl Conn {
         self.stream.is_some() && !self.ended
     }
 
+    /// What is read belongs to another protocol.
+    pub fn is_tunnel(&self) -> bool {
+        self.switches && self.last.as_ref().is_some_and(|(_, upgrade, _)| *upgrade)
+    }
+
     pub fn send(&mut self, bytes: &[u8]) {
+        self.switches |= strict::find(bytes, b" 101").is_some();
         self.unsent.extend_from_slice(bytes);
         self.go_on();
     }
 
     /// Answers the request that was read last. False if that is a lie: it has an answer, or there is none.
     pub fn answer(&mut self, which: u8) -> bool {
-        let honest = self.answered < self.asked && !self.open_answer && !self.tunnel;
-        let (to_head, upgrade, tag) = self.last.clone().unwrap_or((false, false, "none".into()));
+        let honest = self.answered < self.asked && !self.open_answer && !self.is_tunnel();
+        let (to_head, _, tag) = self.last.clone().unwrap_or((false, false, "none".into()));
         let answer = templates::answer(which, &tag, to_head);
-        self.tunnel |= answer.switches && upgrade && honest;
         self.open_answer |= !answer.complete;
         self.answered += 1;
         self.send(&answer.bytes);
@@ -113,7 +118,7 @@ impl Conn {
 
     /// Nothing arrives but whole requests.
     fn parse(&mut self) {
-        while !self.tunnel && self.at < self.read.len() {
+        while !self.is_tunnel() && self.at < self.read.len() {
             match strict::request(&self.read[self.at..]) {
                 Ok(Some(request)) => {
                     self.at += request.len;
@@ -129,6 +134,6 @@ impl Conn {
 
     /// Of an honest tenant: no request before the answer to the one before.
     pub fn judge(&self) {
-        assert!(self.tunnel || self.asked <= self.answered + 1, "pipelined to the tenant: {}", shown(&self.read));
+        assert!(self.is_tunnel() || self.asked <= self.answered + 1, "pipelined to the tenant: {}", shown(&self.read));
     }
 }

@@ -246,7 +246,7 @@ impl World {
                 conn.judge();
             }
         }
-        let held = self.conns.iter().filter(|conn| conn.is_held() && !conn.lazy && !conn.tunnel).count();
+        let held = self.conns.iter().filter(|conn| conn.is_held() && !conn.lazy && !conn.is_tunnel()).count();
         assert!(held <= CONNECTIONS || !self.honest, "{held} connections to a tenant that takes {CONNECTIONS}");
         let load = self.proxy.load(self.unit);
         assert!(load.in_flight <= CONNECTIONS && load.waiting <= 3 + CONNECTIONS, "{load:?}");
