@@ -6,6 +6,8 @@ use std::time::Instant;
 use super::buffer::Buffer;
 use super::exchange::Exchange;
 use super::timers::Alarm;
+use super::{ClientKey, client_source};
+use crate::poller::Registry;
 use crate::wire::Wire;
 
 /// A client's connection and where it stands.
@@ -15,8 +17,12 @@ pub(super) struct Client {
     pub wire: Wire,
     /// Its address.
     pub peer: IpAddr,
+    /// The poller tells when there is room for writing: from the first time on that something was not taken.
+    pub wide: bool,
     /// It is a proxy of ours.
     pub trusted: bool,
+    /// It spoke TLS, as the balancer in front of us says.
+    pub https: bool,
     /// Where it stands.
     pub phase: Phase,
     /// Bytes read and not yet understood: a part of a head, or pipelined requests.
@@ -25,6 +31,8 @@ pub(super) struct Client {
     pub fresh: bool,
     /// It is in the list of those who get another turn.
     pub pending: bool,
+    /// Its last request said that nothing follows, and all of that request has come.
+    pub silent: bool,
     /// Bytes that the client has not taken yet.
     pub output: Buffer,
     /// The current exchange.
@@ -36,6 +44,8 @@ pub(super) struct Client {
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// A balancer has to say first whose connection it is.
+    Preamble,
     /// Between requests, or in the middle of a head.
     Head,
     /// In a tenant's waiting room.
@@ -51,16 +61,30 @@ pub(super) enum Phase {
 }
 
 impl Client {
+    /// What was not taken waits for room.
+    pub fn await_room(&mut self, key: ClientKey, registry: &Registry) {
+        if self.wide || self.wire.is_writable() {
+            return;
+        }
+        match registry.widen(self.wire.fd(), client_source(key)) {
+            Ok(()) => self.wide = true,
+            Err(error) => log::warn!("cannot watch a connection for writing: {error}"),
+        }
+    }
+
     /// A connection that was just accepted.
-    pub fn new(wire: Wire, peer: IpAddr, trusted: bool, now: Instant) -> Self {
+    pub fn new(wire: Wire, peer: IpAddr, trusted: bool, phase: Phase, now: Instant) -> Self {
         Self {
             wire,
             peer,
+            wide: false,
             trusted,
-            phase: Phase::Head,
+            https: false,
+            phase,
             input: Buffer::default(),
             fresh: false,
             pending: false,
+            silent: false,
             output: Buffer::default(),
             exchange: Exchange::idle(now),
             alarm: Alarm::default(),

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
@@ -177,6 +178,12 @@ impl Listener {
         }
     }
 
+    /// A connection lies in its queue.
+    pub(super) fn has_queue(&self) -> bool {
+        let mut looked = [PollFd::new(&self.fd, PollFlags::IN)];
+        poll(&mut looked, Some(&Timespec::default())).is_err() || looked[0].revents().contains(PollFlags::IN)
+    }
+
     /// The listening descriptor, to be watched while the tenant is down.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
@@ -216,6 +223,8 @@ fn tcp(address: SocketAddr) -> io::Result<OwnedFd> {
 /// A listener of the front door.
 pub(super) fn door(address: SocketAddr) -> io::Result<OwnedFd> {
     let fd = tcp(address)?;
+    // Connections inherit it. Without it a small answer may wait for the acknowledgement of the one before.
+    sockopt::set_tcp_nodelay(&fd, true)?;
     rustix::net::listen(&fd, BACKLOG)?;
     Ok(fd)
 }

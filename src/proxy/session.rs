@@ -4,15 +4,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::client::{Client, Phase};
 use super::exchange::Exchange;
+use super::say::Say;
 use super::upstream::Admission;
-use super::{ClientKey, Proxy, ROUNDS, Shared};
-use crate::http::{self, Body, Content, Framing, Hop, Reply, RequestHead, Version};
+use super::{ClientKey, Proxy, ROUNDS, STEP, Shared};
+use crate::http::{self, Body, Framing, Hop, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
 use crate::wire::{Read, Write};
 
 /// How long a finished connection may still send what nobody reads.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// How to go on with a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +30,10 @@ impl Proxy {
     /// Does what can be done for a client, but not more than its share of a turn.
     pub(super) fn advance(&mut self, key: ClientKey) {
         for _ in 0..ROUNDS {
+            self.shared.spent += STEP;
             let Some(client) = self.clients.get_mut(key) else { return };
             let step = match client.phase {
+                Phase::Preamble => self.read_preamble(key),
                 Phase::Head => self.read_request(key),
                 Phase::Waiting => self.keep_waiting(key),
                 Phase::Exchange => self.exchange(key),
@@ -40,11 +43,17 @@ impl Proxy {
             };
             match step {
                 Step::Again => {}
-                Step::Wait => return,
+                Step::Wait => return self.await_room(key),
                 Step::Close => return self.close(key),
             }
         }
         self.later(key);
+    }
+
+    fn await_room(&mut self, key: ClientKey) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.await_room(key, &self.shared.registry);
+        }
     }
 
     /// Gives a client another turn, soon and once.
@@ -108,7 +117,7 @@ impl Proxy {
             Err(refusal) => {
                 client.exchange.keep_alive = false;
                 let line = bytes.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-                client.exchange.line.extend_from_slice(&line[..line.len().min(200)]);
+                client.exchange.words.keep(b"", &[&line[..line.len().min(200)]], b"", &mut self.shared.pool);
                 self.answer(key, refusal.status, refusal.reason, None);
                 Step::Again
             }
@@ -139,11 +148,13 @@ impl Proxy {
     fn begin(&mut self, key: ClientKey, head: &RequestHead<'_>, rest: &[u8]) -> usize {
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         let exchange = &mut client.exchange;
-        exchange.remember(head, self.shared.draining);
         exchange.client = client.peer;
-        self.shared.ids.next(&mut exchange.id);
-        if client.trusted {
-            exchange.believe(head);
+        let own = self.shared.ids.next();
+        let id = if client.trusted { exchange.believe(head, &self.shared.limits).unwrap_or(&own) } else { &own };
+        exchange.remember(head, id, &mut self.shared);
+        if head.ends_here() {
+            self.answer(key, 204, "", None);
+            return 0;
         }
         match self.table.decide(head.host, head.target) {
             Decision::Health => {
@@ -159,22 +170,25 @@ impl Proxy {
     }
 
     fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
-        let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else {
-            return 0;
-        };
+        let admission = self.admission(unit, head.upgrade.is_some());
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
         client.exchange.unit = Some(unit);
-        let admission = match self.shared.draining {
-            true => Admission::Refuse(Duration::from_secs(1)),
-            false => upstream.admit(self.shared.now),
-        };
         if let Admission::Refuse(after) = admission {
             self.answer(key, 503, "the application is not available", Some(after));
             return 0;
         }
+        if admission == Admission::Wait && self.let_sleep(key, unit, head.target)
+            || self.has_scout(unit) && self.show_page(key)
+        {
+            return 0;
+        }
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
         let hop = Hop {
-            client: client.peer,
-            https: false,
-            request_id: &client.exchange.id,
+            peer: client.peer,
+            client: client.exchange.client,
+            https: client.https,
+            request_id: client.exchange.words.id(),
+            trace_id: if self.shared.limits.traceparent { self.shared.ids.last() } else { b"" },
             start_ms: unix_ms(self.shared.wall),
             trusted: client.trusted,
         };
@@ -192,11 +206,7 @@ impl Proxy {
         if admission == Admission::Send {
             self.dispatch(key, unit);
         } else {
-            let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
-            upstream.waiting.push_back(key);
-            client.phase = Phase::Waiting;
-            self.want(unit);
-            self.set_alarm(key, wait);
+            self.let_wait(key, unit, false);
         }
         taken
     }
@@ -211,16 +221,16 @@ impl Proxy {
 
     /// Answers a request ourselves. A client whose request is not read to its end loses its connection after it.
     pub(super) fn answer(&mut self, key: ClientKey, status: u16, detail: &str, retry: Option<Duration>) {
+        self.say(key, status, if status == 200 { Say::Text("OK\n") } else { Say::Detail(detail) }, retry);
+    }
+
+    /// The same in other words.
+    pub(super) fn say(&mut self, key: ClientKey, status: u16, say: Say<'_>, retry: Option<Duration>) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let exchange = &mut client.exchange;
         exchange.status = status;
         exchange.answered = Some(self.shared.now);
-        exchange.keep_alive &= exchange.body.is_done();
-        let accept = Some(exchange.accept.as_slice()).filter(|accept| !accept.is_empty());
-        let content = match status {
-            200 => Content::As { content_type: "text/plain; charset=utf-8", body: "OK\n" },
-            _ => Content::Page { detail, accept },
-        };
+        exchange.keep_alive &= exchange.body.is_done() && !self.shared.draining;
         let reply = Reply {
             status,
             version: exchange.version,
@@ -228,9 +238,9 @@ impl Proxy {
             head_only: exchange.head_only,
             now: unix_ms(self.shared.wall) / 1000,
             retry_after: retry.map(|after| after.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32),
-            allow: (status == 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-            request_id: &exchange.id,
-            content,
+            allow: matches!(status, 204 | 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            request_id: exchange.words.id(),
+            content: say.content(exchange.words.accept()),
         };
         let out = client.output.open(&mut self.shared.pool);
         let before = out.len();
@@ -245,9 +255,11 @@ impl Proxy {
         let exchange = &mut client.exchange;
         let ready = exchange.unit.and_then(|unit| self.upstreams.get(unit)).and_then(|upstream| upstream.ready);
         self.shared.access.push(exchange, ready, self.shared.now);
-        let keep_alive = exchange.keep_alive && exchange.body.is_done() && !self.shared.draining;
+        let keep_alive = exchange.keep_alive && exchange.body.is_done();
+        let silent = exchange.last && exchange.body.is_done();
         exchange.reset(&mut self.shared.pool);
         client.fresh = !client.input.is_empty();
+        client.silent = silent;
         let (phase, after) = match keep_alive {
             true => (Phase::Head, self.shared.limits.timeout_keep_alive),
             false => (Phase::Last, self.shared.limits.timeout_body),
@@ -256,10 +268,11 @@ impl Proxy {
         self.set_alarm(key, after);
     }
 
-    /// The last answer is on its way; the end of writing follows it.
+    /// The last answer is on its way; the end of writing follows it. Who has announced that nothing follows is not waited for.
     fn write_last(&mut self, key: ClientKey) -> Step {
         let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
         match flush(client, &mut self.shared) {
+            Write::Some(_) if client.silent && client.input.is_empty() && !client.wire.is_readable() => Step::Close,
             Write::Some(_) => {
                 client.wire.finish();
                 client.phase = Phase::Linger;
@@ -292,6 +305,10 @@ impl Proxy {
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
             self.shared.access.push(exchange, None, self.shared.now);
         }
+        // No client may take a part for the whole, not even one that reads until the end of the connection.
+        if !client.output.is_empty() || (phase == Phase::Exchange && client.exchange.answer.is_some()) {
+            client.wire.abort();
+        }
         let unit = client.exchange.unit;
         self.release(key, false);
         if let Some(mut client) = self.clients.remove(key) {
@@ -299,10 +316,10 @@ impl Proxy {
             client.input.clear(&mut self.shared.pool);
             client.output.clear(&mut self.shared.pool);
         }
-        if let (Phase::Waiting, Some(upstream)) = (phase, unit.and_then(|unit| self.upstreams.get_mut(unit))) {
-            upstream.forget(key);
-        }
         if let Some(unit) = unit {
+            if phase == Phase::Waiting {
+                self.left_waiting(key, unit);
+            }
             self.rest(unit);
         }
     }
@@ -315,15 +332,14 @@ impl Proxy {
             return;
         }
         match client.phase {
+            Phase::Preamble => self.close(key),
             Phase::Head if client.input.is_empty() => self.close(key),
             Phase::Head => {
                 client.exchange.keep_alive = false;
                 self.answer(key, 408, "the request head did not come in time", None);
                 self.advance(key);
             }
-            Phase::Waiting => {
-                self.refuse_client(key, 503, "the application did not answer in time", Some(Duration::from_secs(1)));
-            }
+            Phase::Waiting => self.wait_due(key),
             Phase::Exchange => self.exchange_due(key),
             Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
         }
@@ -343,39 +359,31 @@ pub(super) fn flush(client: &mut Client, shared: &mut Shared) -> Write {
 
 impl Exchange {
     /// Takes from a head what is needed later.
-    fn remember(&mut self, head: &RequestHead<'_>, draining: bool) {
+    fn remember(&mut self, head: &RequestHead<'_>, id: &[u8], shared: &mut Shared) {
         self.body = Body::new(head.framing);
         self.head_only = head.method == "HEAD";
         self.upgrade = head.upgrade.is_some();
+        self.trailers = head.trailers;
         self.expects = head.expect_continue;
-        self.keep_alive = head.keep_alive && !draining;
+        self.keep_alive = head.keep_alive && !shared.draining;
+        self.last = !head.keep_alive;
         self.version = head.version;
         self.bytes_in = head.len as u64;
-        self.accept.extend_from_slice(head.fields.find("accept").unwrap_or_default());
         let version: &[u8] = if head.version == Version::Http10 { b" HTTP/1.0" } else { b" HTTP/1.1" };
-        for part in [head.method.as_bytes(), b" ", head.target.as_bytes(), version] {
-            self.line.extend_from_slice(part);
-        }
+        let line = [head.method.as_bytes(), b" ", head.target.as_bytes(), version];
+        let accept = head.fields.find("accept").unwrap_or_default();
+        self.words.keep(id, &line, accept, &mut shared.pool);
+        self.words.keep_protocol(head.upgrade.unwrap_or_default());
         debug_assert!(head.framing != Framing::UntilClose);
     }
 
-    /// Takes a trusted proxy's word for who asks, and for the request's id.
-    fn believe(&mut self, head: &RequestHead<'_>) {
-        let text = |name| head.fields.find(name).and_then(|value| std::str::from_utf8(value).ok());
-        let last = text("x-forwarded-for").and_then(|list| list.rsplit(',').next());
-        if let Some(address) = last.and_then(|address| address.trim().parse().ok()) {
-            self.client = address;
-        }
-        let legal = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-        if let Some(id) = text("x-request-id").filter(legal) {
-            id.clone_into(&mut self.id);
-        }
-    }
-
-    /// Adds bytes of the request's body. Returns how many belong to it.
+    /// Adds bytes of the request's body. Returns how many belong to it. Its trailers do not pass: the tenant has not asked for
+    /// them (RFC 9110 §6.5.1), Rack has no place for them, and servers have been found to misread them.
     pub(super) fn take_body(&mut self, bytes: &[u8]) -> Result<usize, http::Malformed> {
         let taken = self.body.feed(bytes, |_| {})?;
-        self.request.extend_from_slice(&bytes[..taken]);
+        let trailers = self.body.trailers();
+        self.request.extend_from_slice(&bytes[..trailers.start]);
+        self.request.extend_from_slice(&bytes[trailers.end..taken]);
         self.expects &= taken == 0;
         self.bytes_in += taken as u64;
         Ok(taken)
@@ -383,6 +391,6 @@ impl Exchange {
 }
 
 /// Unix milliseconds.
-fn unix_ms(wall: SystemTime) -> u64 {
+pub(super) fn unix_ms(wall: SystemTime) -> u64 {
     wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

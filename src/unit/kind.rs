@@ -105,7 +105,7 @@ impl Kind {
             b"memory" | b"tasks" => Self::Size,
             b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
             b"groups" | b"directories" => Self::List(&Self::Text),
-            b"addresses" => Self::OneOrMore(&Self::Text),
+            b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
             b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" => Self::Text,
             _ => Self::Any,

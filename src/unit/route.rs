@@ -21,6 +21,8 @@ section! {
         wait: Duration as positive = Duration::from_secs(25);
         /// Most requests that wait; default 512. Beyond it 503 with Retry-After.
         queue: usize as positive = 512;
+        /// After so long a browser that waits for a boot gets a page that asks again by itself; default: none, it waits.
+        waiting_page_after: Option<Duration> = None;
     }
 }
 

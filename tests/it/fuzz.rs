@@ -31,6 +31,11 @@ fn heads_of_answers() {
 }
 
 #[test]
+fn headers_of_balancers() {
+    replay("proxy_protocol");
+}
+
+#[test]
 fn chunked_bodies() {
     replay("chunked");
 }

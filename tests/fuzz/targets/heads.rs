@@ -1,6 +1,6 @@
-//! Heads: the verdict on a prefix is the verdict on the whole, and what is accepted is what the strict reader accepts.
+//! Heads, and what a balancer writes before them: the verdict on a prefix is the verdict on the whole, and what is accepted is what the strict reader accepts.
 
-use tenantd::http::{Body, Framing, RequestHead, ResponseHead, Version};
+use tenantd::http::{Body, Framing, Preamble, RequestHead, ResponseHead, Version};
 
 use super::{shown, strict};
 
@@ -10,7 +10,9 @@ const EVERY: usize = 400;
 /// The head of a request.
 pub fn request_head(data: &[u8]) {
     let seen = |bytes: &[u8]| {
-        RequestHead::parse(bytes).map(|head| head.map(|head| format!("{head:?}"))).map_err(|refusal| refusal.to_string())
+        RequestHead::parse(bytes)
+            .map(|head| head.map(|head| format!("{head:?}")))
+            .map_err(|refusal| refusal.to_string())
     };
     prefixes_agree(data, seen);
     let Ok(Some(head)) = RequestHead::parse(data) else { return };
@@ -72,4 +74,20 @@ fn prefixes_agree(data: &[u8], seen: impl Fn(&[u8]) -> Result<Option<String>, St
             verdict => assert_eq!(verdict, whole, "after {end} bytes of {}", shown(data)),
         }
     }
+}
+
+/// The PROXY header of a connection.
+pub fn proxy_protocol(data: &[u8]) {
+    prefixes_agree(data, |bytes| {
+        Preamble::parse(bytes).map(|header| header.map(|header| format!("{header:?}"))).map_err(|why| why.0.to_owned())
+    });
+    let Ok(Some(header)) = Preamble::parse(data) else { return };
+    let expected = match data {
+        [b'P', ..] => strict::find(data, b"\r\n").map(|end| end + 2).filter(|&len| len <= 107),
+        [_, ..] => Some(16 + usize::from(data[14]) * 256 + usize::from(data[15])),
+        [] => None,
+    };
+    assert_eq!(Some(header.len), expected, "{}", shown(data));
+    assert!(header.client.is_none_or(|client| client == client.to_canonical()), "{}", shown(data));
+    assert!(!header.tls || data.starts_with(b"\r\n"), "{}", shown(data));
 }

@@ -9,7 +9,7 @@ pub mod strict;
 
 pub use chunked::chunked;
 pub use exchange::exchange;
-pub use heads::{request_head, response_head};
+pub use heads::{proxy_protocol, request_head, response_head};
 pub use round_trip::{answer, round_trip};
 
 /// A target by the name of its program.
@@ -18,6 +18,7 @@ pub fn target(name: &str) -> Option<fn(&[u8])> {
         "request_head" => request_head,
         "response_head" => response_head,
         "chunked" => chunked,
+        "proxy_protocol" => proxy_protocol,
         "round_trip" => round_trip,
         "answer" => answer,
         "exchange" => exchange,

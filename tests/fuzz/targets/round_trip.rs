@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use tenantd::http::{Delivery, Framing, Hop, RequestHead, ResponseHead, To, Version, forward_request, forward_response};
+use tenantd::http::{
+    Delivery, Framing, Hop, RequestHead, ResponseHead, To, Version, forward_request, forward_response,
+};
 
 use super::{shown, strict};
 
@@ -24,8 +26,16 @@ const HOP: &[&str] = &[
 const PROTECTED: &[&str] = &["host", "cookie", "authorization", "te"];
 
 fn hop(trusted: bool) -> Hop<'static> {
-    let client = IpAddr::from([192, 0, 2, 7]);
-    Hop { client, https: false, request_id: "0123456789abcdef", start_ms: 1_700_000_000_000, trusted }
+    let peer = IpAddr::from([192, 0, 2, 7]);
+    Hop {
+        peer,
+        client: peer,
+        https: false,
+        request_id: "0123456789abcdef",
+        trace_id: b"",
+        start_ms: 1_700_000_000_000,
+        trusted,
+    }
 }
 
 /// A request: the first byte says whether the peer is trusted.
@@ -91,7 +101,11 @@ fn assert_end_to_end(sent: &[u8], head: &RequestHead) {
         assert!(allowed, "{name} passed: {}", shown(sent));
         let ours = PROTECTED.contains(&name.as_str()) || HOP.contains(&name.as_str()) || name.starts_with("x-");
         let nominated = head.fields.connection_names(name.as_bytes());
-        assert!(!nominated || ours || matches!(name.as_str(), "expect" | "forwarded" | "client-ip"), "{name} nominated: {}", shown(sent));
+        assert!(
+            !nominated || ours || matches!(name.as_str(), "expect" | "forwarded" | "client-ip"),
+            "{name} nominated: {}",
+            shown(sent)
+        );
     }
     for name in ["x-forwarded-for", "x-real-ip", "x-forwarded-proto", "x-request-id", "x-request-start", "host"] {
         assert!(read.field(name).is_some(), "no {name}: {}", shown(sent));

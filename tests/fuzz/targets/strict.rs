@@ -47,7 +47,9 @@ impl Message {
 
     /// Connection has this option.
     pub fn connection(&self, option: &str) -> bool {
-        let listed = |value: &[u8]| value.split(|&b| b == b',').any(|found| found.trim_ascii().eq_ignore_ascii_case(option.as_bytes()));
+        let listed = |value: &[u8]| {
+            value.split(|&b| b == b',').any(|found| found.trim_ascii().eq_ignore_ascii_case(option.as_bytes()))
+        };
         self.all("connection").any(listed)
     }
 }
@@ -136,7 +138,13 @@ fn framing(message: &Message) -> Result<Option<Framing>, String> {
     }
 }
 
-fn read_body(start: usize, framing: Framing, bytes: &[u8], closed: bool, message: &mut Message) -> Result<bool, String> {
+fn read_body(
+    start: usize,
+    framing: Framing,
+    bytes: &[u8],
+    closed: bool,
+    message: &mut Message,
+) -> Result<bool, String> {
     let rest = &bytes[start..];
     match framing {
         Framing::Length(length) if rest.len() < length => return Ok(false),

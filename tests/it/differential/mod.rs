@@ -48,7 +48,9 @@ fn what_is_forwarded_is_read_in_one_way() {
 /// Everybody is asked at the same time.
 fn at_once<const N: usize>(doors: [(&Door, End); N], all: &[Vec<u8>]) -> [Vec<Vec<Reading>>; N] {
     thread::scope(|scope| {
-        doors.map(|(door, end)| scope.spawn(move || door.ask_all(all, end))).map(|asked| asked.join().expect("the clients"))
+        doors
+            .map(|(door, end)| scope.spawn(move || door.ask_all(all, end)))
+            .map(|asked| asked.join().expect("the clients"))
     })
 }
 
@@ -68,7 +70,8 @@ fn compare(cases: &[Vec<u8>], ours: &[Vec<Reading>], nginx: &[Vec<Reading>], hap
         };
         *classes.entry(class).or_default() += 1;
         if agree == "alike" && both(nginx, haproxy) && !like(ours, nginx) {
-            disagreements.push(format!("{}\n  tenantd {ours:?}\n  nginx {nginx:?}\n  HAProxy {haproxy:?}", case.escape_ascii()));
+            disagreements
+                .push(format!("{}\n  tenantd {ours:?}\n  nginx {nginx:?}\n  HAProxy {haproxy:?}", case.escape_ascii()));
         }
     }
     for (class, count) in classes {
@@ -133,5 +136,10 @@ fn judge(name: &str, messages: &[Vec<u8>], read: &[Vec<Reading>]) -> Vec<String>
 
 /// Fails with the first of them.
 fn assert_none(what: &str, found: &[String]) {
-    assert!(found.is_empty(), "{} {what} are read differently:\n{}", found.len(), found[..found.len().min(20)].join("\n"));
+    assert!(
+        found.is_empty(),
+        "{} {what} are read differently:\n{}",
+        found.len(),
+        found[..found.len().min(20)].join("\n")
+    );
 }

@@ -138,7 +138,8 @@ impl Peers {
         };
         for door in [&peers.tenantd, &peers.nginx, &peers.haproxy, &peers.puma] {
             eventually("a first answer", || {
-                door.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", End::Finish).is_ok_and(|answer| Reading::all(&answer).len() == 1)
+                door.ask(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", End::Finish)
+                    .is_ok_and(|answer| Reading::all(&answer).len() == 1)
             });
         }
         peers
@@ -186,7 +187,8 @@ impl Door {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(bytes) = all.get(index) else { return done };
-                let answer = self.ask(bytes, end).unwrap_or_else(|error| panic!("{self:?}: {error}: {}", bytes.escape_ascii()));
+                let answer =
+                    self.ask(bytes, end).unwrap_or_else(|error| panic!("{self:?}: {error}: {}", bytes.escape_ascii()));
                 done.push((index, Reading::all(&answer)));
             }
         };
@@ -200,7 +202,12 @@ impl Door {
 }
 
 /// A program that refuses may close before all is sent: what it has answered counts.
-fn converse<S>(stream: S, bytes: &[u8], end: End, shutdown: impl FnOnce(Shutdown) -> io::Result<()>) -> io::Result<Vec<u8>>
+fn converse<S>(
+    stream: S,
+    bytes: &[u8],
+    end: End,
+    shutdown: impl FnOnce(Shutdown) -> io::Result<()>,
+) -> io::Result<Vec<u8>>
 where
     S: Copy + Read + Write,
 {

@@ -74,7 +74,10 @@ impl Recorder {
                 Err(why) => {
                     self.push(Record::Broken(why, input));
                     let broken = Reading::broken();
-                    return write!(stream, "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\nX-Read: {broken}\r\n\r\n");
+                    return write!(
+                        stream,
+                        "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\nX-Read: {broken}\r\n\r\n"
+                    );
                 }
                 Ok(None) => match stream.read(&mut piece)? {
                     0 if input.is_empty() => return Ok(()),

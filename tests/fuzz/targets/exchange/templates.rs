@@ -8,7 +8,10 @@ pub fn request(which: u8, tag: &str) -> Vec<u8> {
         0..=2 => get(),
         3 => head("HEAD /a HTTP/1.1", ""),
         4 => [head("POST /a HTTP/1.1", "Content-Length: 5\r\n"), b"hello".into()].concat(),
-        5 => [head("POST /a HTTP/1.1", "Transfer-Encoding: chunked\r\n"), b"5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n".into()].concat(),
+        5 => {
+            [head("POST /a HTTP/1.1", "Transfer-Encoding: chunked\r\n"), b"5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n".into()]
+                .concat()
+        }
         6 => head("GET /a HTTP/1.0", ""),
         7 => head("GET /a HTTP/1.0", "Connection: keep-alive\r\n"),
         8 => head("GET /a HTTP/1.1", "Connection: close\r\n"),
@@ -58,7 +61,10 @@ pub fn answer(which: u8, tag: &str, to_head: bool) -> Answer {
         }
         10 => whole("200 OK\r\nContent-Length: 300000\r\n", body(&vec![b'z'; 300_000])),
         11 => cut(whole("500 Oops\r\nConnection: close\r\nContent-Length: 2\r\n", body(b"no"))),
-        12 => cut(whole("200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n", body(b"5\r\ndata:\r\n"))),
+        12 => cut(whole(
+            "200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n",
+            body(b"5\r\ndata:\r\n"),
+        )),
         13 => cut(whole("200 OK\r\nContent-Length: 100\r\n", body(b"short"))),
         14 => whole("205 Reset Content\r\n", Vec::new()),
         _ => cut(whole("200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n", body(b"hi"))),

@@ -124,7 +124,8 @@ impl Conn {
                     self.at += request.len;
                     self.asked += 1;
                     let tag = request.field("x-tag").map(|tag| String::from_utf8_lossy(tag).into_owned());
-                    self.last = Some((request.method() == "HEAD", request.connection("upgrade"), tag.unwrap_or("none".into())));
+                    self.last =
+                        Some((request.method() == "HEAD", request.connection("upgrade"), tag.unwrap_or("none".into())));
                 }
                 Ok(None) => return,
                 Err(why) => panic!("{why}: the tenant reads {}", shown(&self.read[self.at..])),

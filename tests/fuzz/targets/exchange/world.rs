@@ -63,7 +63,7 @@ impl World {
         let private = directory.join("private");
         let limits = loaded.config.http.clone();
         let mut proxy = Proxy::new(registry, limits, Table::new("/up"), true, private).expect("a forwarder");
-        let door = proxy.open_door((Ipv4Addr::LOCALHOST, 0).into()).expect("the front door");
+        let door = proxy.open_door((Ipv4Addr::LOCALHOST, 0).into(), false).expect("the front door");
         let unit = SlotMap::<UnitId, ()>::with_key().insert(());
         proxy.add(unit, &loaded.units[0]).expect("its socket");
         let listener = proxy.listener(unit).expect("its socket").fd().try_clone_to_owned().expect("a descriptor");
@@ -277,12 +277,19 @@ impl World {
         self.client_sends(0, b"GET /last HTTP/1.1\r\nHost: x\r\nX-Tag: last\r\n\r\n");
         self.until(|world| world.conns.iter().any(Conn::is_held), "the last request");
         self.until(
-            |world| {
-                world.conns.iter_mut().filter(|conn| conn.is_held()).any(|conn| conn.answer_to("last"))
-            },
+            |world| world.conns.iter_mut().filter(|conn| conn.is_held()).any(|conn| conn.answer_to("last")),
             "the last request at the tenant",
         );
-        self.until(|world| world.clients.iter().flatten().any(|client| strict::find(client.read_so_far(), b"X-Tag: last").is_some()), "the last answer");
+        self.until(
+            |world| {
+                world
+                    .clients
+                    .iter()
+                    .flatten()
+                    .any(|client| strict::find(client.read_so_far(), b"X-Tag: last").is_some())
+            },
+            "the last answer",
+        );
     }
 
     /// The kernel may take a moment to tell.
