@@ -14,6 +14,8 @@ mod random;
 mod seccomp;
 mod setup;
 mod showcase;
+#[path = "../fuzz/targets/mod.rs"]
+mod targets;
 mod web;
 mod websocket;
 
@@ -25,6 +27,7 @@ mod config_broken;
 mod config_cli;
 mod conformance;
 mod control;
+mod differential;
 mod docker;
 mod drain;
 mod faults;
@@ -33,6 +36,7 @@ mod forward_bad;
 mod forward_client;
 mod forward_stream;
 mod forward_upstream;
+mod fuzz;
 mod hostile;
 mod idle;
 mod init;
