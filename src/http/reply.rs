@@ -3,7 +3,6 @@
 use super::date::Date;
 use super::framing::Version;
 use super::put::{put, put_connection, put_decimal, put_field};
-use std::io::Write;
 
 /// An answer of ours.
 #[derive(Debug, Clone, Copy)]
@@ -159,8 +158,14 @@ fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &str) {
 }
 
 fn put_quota(out: &mut Vec<u8>, Quota { name, count, window, reset }: Quota<'_>) {
-    // Writing to a Vec cannot fail.
-    drop(write!(out, "RateLimit-Policy: \"{name}\";q={count};w={window}\r\nRateLimit: \"{name}\";r=0;t={reset}\r\n"));
+    let name = name.as_bytes();
+    put(out, [b"RateLimit-Policy: \"", name, b"\";q="]);
+    put_decimal(out, count.into());
+    out.extend_from_slice(b";w=");
+    put_decimal(out, window);
+    put(out, [b"\r\nRateLimit: \"", name, b"\";r=0;t="]);
+    put_decimal(out, reset.into());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Formats of an error page.
