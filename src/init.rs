@@ -7,6 +7,7 @@ mod fatal;
 mod hear;
 mod logs;
 mod open;
+mod parting;
 mod reload;
 mod settings;
 mod show;
@@ -14,6 +15,7 @@ mod show;
 use again::Again;
 pub use fatal::Fatal;
 use logs::Readers;
+use parting::Parting;
 use reload::Reloader;
 
 use std::collections::VecDeque;
@@ -71,6 +73,7 @@ pub struct Init {
     started: Instant,
     now: Instant,
     stopping: bool,
+    parting: Parting,
     exit: Option<u8>,
     readers: Readers,
     reloader: Reloader,
@@ -81,7 +84,7 @@ impl Init {
     pub fn run(mut self) -> u8 {
         self.contain(Self::boot);
         loop {
-            if let Some(code) = self.exit {
+            if let Some(code) = self.exit.filter(|_| self.has_parted()) {
                 self.journal.say(None, format_args!("exit {code}"));
                 self.feed();
                 self.journal.finish(Instant::now() + LAST_LINES);
@@ -178,7 +181,8 @@ impl Init {
             return Some(Duration::ZERO);
         }
         let own = [self.manager.deadline(), self.again.deadline()];
-        let deadlines = own.into_iter().chain([self.proxy.deadline(), self.journal.deadline()]);
+        let others = [self.proxy.deadline(), self.journal.deadline(), self.parting_deadline()];
+        let deadlines = own.into_iter().chain(others);
         let deadline = deadlines.flatten().min()?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
@@ -217,6 +221,7 @@ impl Init {
             self.again.add(self.now, Source::Signals);
         }
         self.reap();
+        self.parting.signals = self.parting.signals.saturating_add(u32::try_from(set.stop).unwrap_or(u32::MAX));
         for _ in 0..set.stop {
             self.dispatch(Event::Signalled);
         }
@@ -286,6 +291,7 @@ impl Init {
             let Some(fact) = self.proxy.fact() else { return self.follow_end() };
             self.dispatch(match fact {
                 Fact::Wanted(unit) => Event::Wanted(unit),
+                Fact::Unwanted(unit) => Event::Unwanted(unit),
                 Fact::Idled(unit) => Event::Idled(unit),
                 Fact::Idlest(unit) => Event::Idlest(unit),
                 Fact::Served(unit) => Event::Served(unit),
@@ -298,6 +304,7 @@ impl Init {
     /// All ends, by a signal or with an essential unit: nobody is let in any more.
     fn follow_end(&mut self) {
         if self.manager.is_closing() && !std::mem::replace(&mut self.stopping, true) {
+            self.parting.begun = Some(self.now);
             self.proxy.drain();
             self.give_up_reload();
         }

@@ -10,15 +10,16 @@ use rustix::net::SocketFlags;
 use slotmap::{DefaultKey, KeyData, SlotMap};
 
 use super::capacity::Capacity;
-use super::client::Client;
+use super::client::{Client, Phase};
 use super::peers::{Entry, Peers};
 use super::timers::{Alarm, Owner};
+use super::trust::distrust;
 use super::{Proxy, client_source, listener};
 use crate::poller::{Source, data};
 use crate::wire::Wire;
 
 /// Connections accepted before the others have their turn.
-const BATCH: usize = 128;
+pub(super) const BATCH: usize = 64;
 /// Pause after a lack of descriptors or memory. Who comes meanwhile waits in the kernel's queue: to accept and close at once,
 /// with a descriptor kept for it, would only turn away whom we can serve a moment later.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -28,13 +29,23 @@ const SAID: Duration = Duration::from_secs(60);
 /// The listeners of the front door.
 #[derive(Debug)]
 pub(super) struct Doors {
-    listeners: SlotMap<DefaultKey, OwnedFd>,
+    pub listeners: SlotMap<DefaultKey, Door>,
     pub alarm: Alarm,
     /// When it was last said that there is no room.
     said: Option<Instant>,
     capacity: Capacity,
     /// How many connections each client has.
     pub peers: Peers,
+    /// A connection was closed for want of trust, and it was said.
+    distrusted: bool,
+}
+
+/// One listener.
+#[derive(Debug)]
+pub(super) struct Door {
+    fd: OwnedFd,
+    /// Each connection begins with a PROXY header.
+    proxied: bool,
 }
 
 impl Doors {
@@ -46,6 +57,7 @@ impl Doors {
             alarm: Alarm::default(),
             said: None,
             capacity: Capacity::new(files.unwrap_or(usize::MAX)),
+            distrusted: false,
             peers: Peers::default(),
         }
     }
@@ -58,7 +70,7 @@ impl Doors {
     }
 
     /// Whether a client may come in, or has too many connections already.
-    fn admit(&mut self, peer: IpAddr, now: Instant) -> bool {
+    pub fn admit(&mut self, peer: IpAddr, now: Instant) -> bool {
         match self.peers.enter(peer, now) {
             Entry::Enters => true,
             Entry::Refused { news } => {
@@ -72,25 +84,15 @@ impl Doors {
 }
 
 impl Proxy {
-    /// Opens the front door at an address; returns it with the port that was chosen.
-    pub fn open_door(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+    /// Opens the front door at an address; returns it with the port that was chosen. `proxied`: each connection begins with
+    /// a PROXY header, and only trusted proxies may connect.
+    pub fn open_door(&mut self, address: SocketAddr, proxied: bool) -> io::Result<SocketAddr> {
         let fd = listener::door(address)?;
         let bound = SocketAddr::try_from(rustix::net::getsockname(&fd)?)?;
-        let key = self.doors.listeners.insert(fd);
-        let fd = self.doors.listeners[key].as_fd();
+        let key = self.doors.listeners.insert(Door { fd, proxied });
+        let fd = self.doors.listeners[key].fd.as_fd();
         self.shared.registry.add_reader(fd, Source::Door(data(key)))?;
         Ok(bound)
-    }
-
-    /// Closes the front door: from now on connections are refused, answers end their connections, and who waits is told
-    /// that nothing will be started any more.
-    pub fn drain(&mut self) {
-        self.doors.listeners.clear();
-        self.shared.draining = true;
-        let waiting: Vec<_> = self.upstreams.values_mut().flat_map(|up| std::mem::take(&mut up.waiting)).collect();
-        for key in waiting {
-            self.turn_away(key);
-        }
     }
 
     /// Accepts what is there.
@@ -100,11 +102,13 @@ impl Proxy {
             if taken >= room {
                 return self.crowd(format_args!("{} connections are open", self.clients.len()));
             }
-            let Some(fd) = self.doors.listeners.get(key.into()) else { return };
+            let Some(Door { fd, proxied }) = self.doors.listeners.get(key.into()) else { return };
+            let proxied = *proxied;
             match rustix::net::acceptfrom_with(fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
                 Ok((client, address)) => {
                     let peer = address.and_then(|address| SocketAddr::try_from(address).ok());
-                    self.welcome(client, peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical()));
+                    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
+                    self.welcome(client, peer, proxied);
                 }
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
                 Err(Errno::AGAIN) => return,
@@ -116,13 +120,17 @@ impl Proxy {
     }
 
     /// A connection: of somebody who may have one more, it is a client's from now on.
-    fn welcome(&mut self, fd: OwnedFd, peer: IpAddr) {
+    fn welcome(&mut self, fd: OwnedFd, peer: IpAddr, proxied: bool) {
         let now = self.shared.now;
-        let trusted = self.shared.limits.trusted_proxies.iter().any(|network| network.contains(peer));
+        let trusted = self.shared.limits.trusts(peer);
+        if proxied && !trusted {
+            return distrust(&mut self.doors.distrusted, peer);
+        }
         if !trusted && !self.doors.admit(peer, now) {
             return;
         }
-        let key = self.clients.insert(Client::new(Wire::new(fd), peer, trusted, now));
+        let phase = if proxied { Phase::Preamble } else { Phase::Head };
+        let key = self.clients.insert(Client::new(Wire::new(fd), peer, trusted, phase, now));
         let client = &mut self.clients[key];
         if let Err(error) = self.shared.registry.add_reader(client.wire.fd(), client_source(key)) {
             log::warn!("cannot watch a connection: {error}");
@@ -130,7 +138,7 @@ impl Proxy {
             self.clients.remove(key);
             return;
         }
-        let due = now + self.shared.keep_alive(trusted);
+        let due = now + if proxied { self.shared.limits.timeout_head } else { self.shared.keep_alive(trusted) };
         self.shared.timers.set(&mut client.alarm, due, Owner::Client(key));
     }
 

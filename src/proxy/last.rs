@@ -8,7 +8,7 @@ use super::{ClientKey, Proxy};
 use crate::wire::{Read, Write};
 
 /// How long a finished connection may still send what nobody reads.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 impl Proxy {
     /// Writes the rest of an answer that is complete. A client may take it as slowly as it likes, as long as it takes some.

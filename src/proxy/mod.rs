@@ -3,12 +3,14 @@
 
 mod access;
 mod answer;
+mod asleep;
 mod breaker;
 mod buffer;
 mod capacity;
 mod client;
 mod conn;
 mod door;
+mod drain;
 mod exchange;
 mod forward;
 mod gate;
@@ -17,13 +19,20 @@ mod last;
 mod listener;
 mod loss;
 mod peers;
+mod pool;
+mod preamble;
 mod refuse;
 mod renew;
+mod room;
+mod say;
 mod session;
 mod timers;
+mod trust;
 mod tunnel;
 mod upload;
 mod upstream;
+mod waiting;
+mod waiting_page;
 mod words;
 
 use std::collections::VecDeque;
@@ -34,6 +43,7 @@ use std::time::{Duration, Instant, SystemTime};
 use slotmap::{SecondaryMap, SlotMap};
 
 use crate::config::Http;
+use crate::http::Date;
 use crate::poller::{Readiness, Registry, Source, data};
 use crate::route::{Limits, Table};
 use crate::unit::UnitId;
@@ -59,6 +69,8 @@ slotmap::new_key_type! {
 pub enum Fact {
     /// A request waits, or lies in the listener's queue, and the tenant is down.
     Wanted(UnitId),
+    /// Whoever waited for it has left.
+    Unwanted(UnitId),
     /// Nothing in flight, no WebSocket, nothing waiting for its `idle_stop`.
     Idled(UnitId),
     /// Room is wanted: of those that are idle, this one is so longest.
@@ -111,9 +123,14 @@ struct Shared {
     facts: VecDeque<Fact>,
     /// Clients that have something to do in this turn.
     pending: VecDeque<ClientKey>,
+    /// How many wait, for all tenants together.
+    waiting: usize,
     access: AccessLog,
     ids: Ids,
+    date: Date,
     limits: Http,
+    /// Work done in this turn, in bytes.
+    spent: usize,
     /// The time of this turn.
     now: Instant,
     /// The same on the wall, for Date and X-Request-Start.
@@ -134,6 +151,12 @@ impl Shared {
 const KEEP_ALIVE_OF_PROXIES: Duration = Duration::from_secs(300);
 /// Bytes of one read.
 const SCRATCH: usize = 128 * 1024;
+/// Most work of one turn, in bytes moved: signals, boots and those who wait elsewhere are looked at every millisecond or two.
+const TURN: usize = 2 * 1024 * 1024;
+/// What a step costs that moves few bytes or none: as much time as so many.
+const STEP: usize = 4 * 1024;
+/// Most deadlines that are carried out in one turn.
+const DEADLINES: usize = 256;
 /// Reads and writes of one client before the others have their turn.
 const ROUNDS: usize = 16;
 
@@ -149,9 +172,12 @@ impl Proxy {
             head: Vec::with_capacity(1024),
             facts: VecDeque::new(),
             pending: VecDeque::new(),
+            waiting: 0,
             access: AccessLog::new(access),
             ids: Ids::new()?,
+            date: Date::new(0),
             limits,
+            spent: 0,
             now,
             wall: SystemTime::now(),
             draining: false,
@@ -173,6 +199,7 @@ impl Proxy {
     pub fn turn(&mut self, now: Instant, wall: SystemTime) {
         self.shared.now = now;
         self.shared.wall = wall;
+        self.shared.spent = 0;
     }
 
     /// Something of ours is ready.
@@ -195,7 +222,7 @@ impl Proxy {
     fn client_ready(&mut self, key: ClientKey, edge: Readiness) {
         if let Some(client) = self.clients.get_mut(key) {
             client.wire.note(edge);
-            self.advance(key);
+            self.attend(key);
         }
     }
 
@@ -207,16 +234,28 @@ impl Proxy {
             return;
         }
         match client {
-            Some(client) => self.advance(client),
+            Some(client) => self.attend(client),
             // Nobody has asked: the tenant closes an idle connection, or talks out of turn.
+            None if self.is_scout(key, unit) => self.scout_ready(key, unit),
             None if edge.readable || edge.read_closed || edge.broken => self.drop_idle(key, unit),
             None => {}
+        }
+    }
+
+    /// A client has something to do: at once, unless others wait for the next turn already.
+    fn attend(&mut self, key: ClientKey) {
+        match self.shared.spent < TURN && self.shared.pending.is_empty() {
+            true => self.advance(key),
+            false => self.later(key),
         }
     }
 
     /// Clients that had more to do than their share, and those whose turn in the waiting room has come.
     pub fn settle(&mut self) {
         for _ in 0..self.shared.pending.len() {
+            if self.shared.spent >= TURN {
+                return;
+            }
             let Some(key) = self.shared.pending.pop_front() else { return };
             if let Some(client) = self.clients.get_mut(key) {
                 client.pending = false;
@@ -265,11 +304,13 @@ impl Proxy {
     pub fn elapse(&mut self) {
         let now = self.shared.now;
         self.sweep_timers();
-        while let Some((entry, owner)) = self.shared.timers.pop(now) {
+        for _ in 0..DEADLINES {
+            let Some((entry, owner)) = self.shared.timers.pop(now) else { return };
             match owner {
                 Owner::Client(key) => self.client_due(key, entry),
                 Owner::Idle(unit) => self.idle_due(unit, entry),
                 Owner::Probe(unit) => self.probe_due(unit, entry),
+                Owner::Pool(unit) => self.pool_due(unit, entry),
                 Owner::Accept => self.accept_due(entry),
             }
         }
@@ -314,6 +355,7 @@ fn alarm_of(
         Owner::Client(key) => clients.get(key).map(|client| client.alarm),
         Owner::Idle(unit) => upstreams.get(unit).map(|upstream| upstream.idle),
         Owner::Probe(unit) => upstreams.get(unit).map(|upstream| upstream.probe),
+        Owner::Pool(unit) => upstreams.get(unit).map(|upstream| upstream.stale),
         Owner::Accept => Some(doors.alarm),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::say::Say;
 use super::upstream::{Gate, Upstream};
 use super::{ClientKey, Proxy};
 use crate::http::{Quota, RequestHead};
@@ -34,7 +35,7 @@ impl Proxy {
         // As Retry-After: never earlier than there is room.
         let reset = seconds(after);
         let quota = Quota { name: &name, count, window, reset };
-        self.answer_with(key, 429, "too many requests; please wait a moment", Some(after), Some(quota));
+        self.say(key, 429, Say::Excess(quota), Some(after));
         true
     }
 
@@ -67,7 +68,7 @@ impl Proxy {
             "{}: {failures} requests in a row failed; those of the next {pause:?} are answered with 503",
             upstream.name
         );
-        for key in std::mem::take(&mut upstream.waiting) {
+        for key in self.empty_room(unit) {
             self.refuse_client(key, 503, "the application does not answer", Some(pause));
         }
     }

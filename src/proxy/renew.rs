@@ -49,7 +49,7 @@ impl Proxy {
         upstream.route.clone_from(&unit.route);
         upstream.idle_stop = unit.service.idle_stop;
         let Some(route) = &unit.route else {
-            return std::mem::take(&mut upstream.waiting).into_iter().for_each(|key| self.miss(key));
+            return self.empty_room(id).into_iter().for_each(|key| self.miss(key));
         };
         self.table.insert(route, id);
         // No idle_stop any more leaves no alarm behind.
@@ -83,8 +83,7 @@ impl Proxy {
         self.unwatch(id);
         self.close_idle(id);
         let users = self.users(id);
-        let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        for key in std::mem::take(&mut upstream.waiting).into_iter().chain(users) {
+        for key in self.empty_room(id).into_iter().chain(users) {
             self.miss(key);
         }
         self.upstreams.remove(id);
@@ -99,7 +98,7 @@ impl Proxy {
                 self.refuse_client(key, 404, "no application answers here", None);
             }
             Phase::Exchange | Phase::Tunnel => self.close(key),
-            Phase::Head | Phase::Last | Phase::Linger => {}
+            Phase::Preamble | Phase::Head | Phase::Last | Phase::Linger => {}
         }
     }
 }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::client::{Client, Phase};
 use super::exchange::Exchange;
 use super::refuse::seconds;
+use super::say::Say;
 use super::upstream::Admission;
-use super::{ClientKey, Proxy, ROUNDS, Shared};
-use crate::http::{self, Body, Content, Framing, Hop, Quota, Reply, RequestHead, Version};
+use super::{ClientKey, Proxy, ROUNDS, STEP, Shared};
+use crate::http::{self, Body, Framing, Hop, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
 use crate::wire::{Read, Write};
@@ -27,8 +28,10 @@ impl Proxy {
     /// Does what can be done for a client, but not more than its share of a turn.
     pub(super) fn advance(&mut self, key: ClientKey) {
         for _ in 0..ROUNDS {
+            self.shared.spent += STEP;
             let Some(client) = self.clients.get_mut(key) else { return };
             let step = match client.phase {
+                Phase::Preamble => self.read_preamble(key),
                 Phase::Head => self.read_request(key),
                 Phase::Waiting => self.keep_waiting(key),
                 Phase::Exchange => self.exchange(key),
@@ -147,8 +150,12 @@ impl Proxy {
         let exchange = &mut client.exchange;
         exchange.client = client.peer;
         let own = self.shared.ids.next();
-        let id = if client.trusted { exchange.believe(head).unwrap_or(&own) } else { &own };
+        let id = if client.trusted { exchange.believe(head, &self.shared.limits).unwrap_or(&own) } else { &own };
         exchange.remember(head, id, &mut self.shared);
+        if head.ends_here() {
+            self.answer(key, 204, "", None);
+            return 0;
+        }
         match self.table.decide(head.host, head.target) {
             Decision::Health => {
                 self.answer(key, 200, "", None);
@@ -168,21 +175,23 @@ impl Proxy {
         if self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
             return 0;
         }
-        let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else {
-            return 0;
-        };
-        let admission = match self.shared.draining {
-            true => Admission::Refuse(Duration::from_secs(1)),
-            false => upstream.admit(self.shared.now),
-        };
+        let admission = self.admission(unit, head.upgrade.is_some());
         if let Admission::Refuse(after) = admission {
             self.answer(key, 503, "the application is not available", Some(after));
             return 0;
         }
+        if admission == Admission::Wait && self.let_sleep(key, unit, head.target)
+            || self.has_scout(unit) && self.show_page(key)
+        {
+            return 0;
+        }
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
         let hop = Hop {
-            client: client.peer,
-            https: false,
+            peer: client.peer,
+            client: client.exchange.client,
+            https: client.https,
             request_id: client.exchange.words.id(),
+            trace_id: if self.shared.limits.traceparent { self.shared.ids.last() } else { b"" },
             start_ms: unix_ms(self.shared.wall),
             trusted: client.trusted,
         };
@@ -200,11 +209,7 @@ impl Proxy {
         if admission == Admission::Send {
             self.dispatch(key, unit);
         } else {
-            let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
-            upstream.waiting.push_back(key);
-            client.phase = Phase::Waiting;
-            self.want(unit);
-            self.set_alarm(key, wait);
+            self.let_wait(key, unit, false);
         }
         taken
     }
@@ -219,28 +224,16 @@ impl Proxy {
 
     /// Answers a request ourselves. A client whose request is not read to its end loses its connection after it.
     pub(super) fn answer(&mut self, key: ClientKey, status: u16, detail: &str, retry: Option<Duration>) {
-        self.answer_with(key, status, detail, retry, None);
+        self.say(key, status, if status == 200 { Say::Text("OK\n") } else { Say::Detail(detail) }, retry);
     }
 
-    /// The same, with the rate that was exceeded.
-    pub(super) fn answer_with(
-        &mut self,
-        key: ClientKey,
-        status: u16,
-        detail: &str,
-        retry: Option<Duration>,
-        quota: Option<Quota<'_>>,
-    ) {
+    /// The same in other words.
+    pub(super) fn say(&mut self, key: ClientKey, status: u16, say: Say<'_>, retry: Option<Duration>) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let exchange = &mut client.exchange;
         exchange.status = status;
         exchange.answered = Some(self.shared.now);
-        exchange.keep_alive &= exchange.body.is_done();
-        let accept = exchange.words.accept();
-        let content = match status {
-            200 => Content::As { content_type: "text/plain; charset=utf-8", body: "OK\n" },
-            _ => Content::Page { detail, accept },
-        };
+        exchange.keep_alive &= exchange.body.is_done() && !self.shared.draining;
         let reply = Reply {
             status,
             version: exchange.version,
@@ -248,10 +241,10 @@ impl Proxy {
             head_only: exchange.head_only,
             now: unix_ms(self.shared.wall) / 1000,
             retry_after: retry.map(seconds),
-            quota,
-            allow: (status == 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            quota: say.quota(),
+            allow: matches!(status, 204 | 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             request_id: exchange.words.id(),
-            content,
+            content: say.content(exchange.words.accept()),
         };
         let out = client.output.open(&mut self.shared.pool);
         let before = out.len();
@@ -266,7 +259,7 @@ impl Proxy {
         let exchange = &mut client.exchange;
         let ready = exchange.unit.and_then(|unit| self.upstreams.get(unit)).and_then(|upstream| upstream.ready);
         self.shared.access.push(exchange, ready, self.shared.now);
-        let keep_alive = exchange.keep_alive && exchange.body.is_done() && !self.shared.draining;
+        let keep_alive = exchange.keep_alive && exchange.body.is_done();
         let silent = exchange.last && exchange.body.is_done();
         exchange.reset(&mut self.shared.pool);
         client.fresh = !client.input.is_empty();
@@ -291,6 +284,10 @@ impl Proxy {
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
             self.shared.access.push(exchange, None, self.shared.now);
         }
+        // No client may take a part for the whole, not even one that reads until the end of the connection.
+        if !client.output.is_empty() || (phase == Phase::Exchange && client.exchange.answer.is_some()) {
+            client.wire.abort();
+        }
         let unit = client.exchange.unit;
         self.release(key, false);
         if let Some(mut client) = self.clients.remove(key) {
@@ -299,10 +296,10 @@ impl Proxy {
             client.input.clear(&mut self.shared.pool);
             client.output.clear(&mut self.shared.pool);
         }
-        if let (Phase::Waiting, Some(upstream)) = (phase, unit.and_then(|unit| self.upstreams.get_mut(unit))) {
-            upstream.forget(key);
-        }
         if let Some(unit) = unit {
+            if phase == Phase::Waiting {
+                self.left_waiting(key, unit);
+            }
             self.rest(unit);
         }
     }
@@ -315,15 +312,14 @@ impl Proxy {
             return;
         }
         match client.phase {
+            Phase::Preamble => self.close(key),
             Phase::Head if client.input.is_empty() => self.close(key),
             Phase::Head => {
                 client.exchange.keep_alive = false;
                 self.answer(key, 408, "the request head did not come in time", None);
                 self.advance(key);
             }
-            Phase::Waiting => {
-                self.refuse_client(key, 503, "the application did not answer in time", Some(Duration::from_secs(1)));
-            }
+            Phase::Waiting => self.wait_due(key),
             Phase::Exchange => self.exchange_due(key),
             Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
         }
@@ -347,6 +343,7 @@ impl Exchange {
         self.body = Body::new(head.framing);
         self.head_only = head.method == "HEAD";
         self.upgrade = head.upgrade.is_some();
+        self.trailers = head.trailers;
         self.expects = head.expect_continue;
         self.keep_alive = head.keep_alive && !shared.draining;
         self.last = !head.keep_alive;
@@ -356,24 +353,17 @@ impl Exchange {
         let line = [head.method.as_bytes(), b" ", head.target.as_bytes(), version];
         let accept = head.fields.find("accept").unwrap_or_default();
         self.words.keep(id, &line, accept, &mut shared.pool);
+        self.words.keep_protocol(head.upgrade.unwrap_or_default());
         debug_assert!(head.framing != Framing::UntilClose);
     }
 
-    /// Takes a trusted proxy's word for who asks. Returns its word for the request's id.
-    fn believe<'b>(&mut self, head: &RequestHead<'b>) -> Option<&'b [u8]> {
-        let text = |name| head.fields.find(name).and_then(|value| std::str::from_utf8(value).ok());
-        let last = text("x-forwarded-for").and_then(|list| list.rsplit(',').next());
-        if let Some(address) = last.and_then(|address| address.trim().parse().ok()) {
-            self.client = address;
-        }
-        let legal = |id: &&[u8]| (1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
-        head.fields.find("x-request-id").filter(legal)
-    }
-
-    /// Adds bytes of the request's body. Returns how many belong to it.
+    /// Adds bytes of the request's body. Returns how many belong to it. Its trailers do not pass: the tenant has not asked for
+    /// them (RFC 9110 §6.5.1), Rack has no place for them, and servers have been found to misread them.
     pub(super) fn take_body(&mut self, bytes: &[u8]) -> Result<usize, http::Malformed> {
         let taken = self.body.feed(bytes, |_| {})?;
-        self.request.extend_from_slice(&bytes[..taken]);
+        let trailers = self.body.trailers();
+        self.request.extend_from_slice(&bytes[..trailers.start]);
+        self.request.extend_from_slice(&bytes[trailers.end..taken]);
         self.expects &= taken == 0;
         self.bytes_in += taken as u64;
         Ok(taken)
@@ -381,6 +371,6 @@ impl Exchange {
 }
 
 /// Unix milliseconds.
-fn unix_ms(wall: SystemTime) -> u64 {
+pub(super) fn unix_ms(wall: SystemTime) -> u64 {
     wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -16,7 +16,7 @@ impl Proxy {
         let Some(upstream) = self.upstreams.get_mut(conn.unit) else { return Step::Close };
         let unit = conn.unit;
         client.phase = Phase::Tunnel;
-        upstream.busy -= 1;
+        upstream.end(true);
         upstream.tunnels += 1;
         // Bytes that either side sent behind its head.
         let exchange = &mut client.exchange;
@@ -95,6 +95,7 @@ fn send_up(client: &mut Client, conn: &mut Conn, shared: &mut Shared) -> bool {
     if exchange.unsent() == 0 {
         match client.wire.read(&mut shared.scratch[..WINDOW]) {
             Read::Some(count) => {
+                shared.spent += count;
                 exchange.request = shared.pool.take();
                 exchange.request.extend_from_slice(&shared.scratch[..count]);
                 exchange.sent = 0;
@@ -138,6 +139,7 @@ fn send_down(client: &mut Client, conn: &mut Conn, shared: &mut Shared) -> Down 
         Read::Blocked => return Down::Nothing,
         Read::End | Read::Reset => return Down::End,
     };
+    shared.spent += count;
     let bytes = &shared.scratch[..count];
     let taken = match client.wire.write(bytes, &[]) {
         Write::Some(taken) => taken,

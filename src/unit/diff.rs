@@ -61,7 +61,10 @@ const AT_ONCE: [(&str, &[&str]); 3] = [
             "idle_stop",
         ],
     ),
-    ("route", &["host", "path", "connections", "wait", "queue", "breaker_failures", "breaker_pause"]),
+    (
+        "route",
+        &["host", "path", "connections", "wait", "queue", "waiting_page_after", "breaker_failures", "breaker_pause"],
+    ),
 ];
 
 /// The keys of a section that count from now on.

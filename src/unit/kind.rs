@@ -109,7 +109,7 @@ impl Kind {
             b"memory" | b"tasks" => Self::Size,
             b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
             b"groups" | b"directories" | b"methods" => Self::List(&Self::Text),
-            b"addresses" => Self::OneOrMore(&Self::Text),
+            b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
             b"some_positive" => Self::Integer,
             b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"token" => Self::Text,

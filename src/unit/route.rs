@@ -21,6 +21,8 @@ section! {
         wait: Duration as positive = Duration::from_secs(25);
         /// Most requests that wait; default 512. Beyond it 503 with Retry-After.
         queue: usize as positive = 512;
+        /// After so long a browser that waits for a boot gets a page that asks again by itself; default: none, it waits.
+        waiting_page_after: Option<Duration> = None;
         /// After so many failures one after the other (no answer in time, or a lost connection: 502 and 504) requests are
         /// answered with 503 at once, for `breaker_pause`; default 10, 0 for never.
         breaker_failures: u32 = 10;
