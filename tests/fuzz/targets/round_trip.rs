@@ -70,7 +70,13 @@ pub fn round_trip(data: &[u8]) {
     }
     let Ok(Some(again)) = RequestHead::parse(&first) else { return };
     forward_request(&mut second, &again, &hop(false));
-    assert_eq!(shown(&first), shown(&second), "not a fixpoint");
+    assert_eq!(lasting(&first), lasting(&second), "not a fixpoint");
+}
+
+/// A message without what each hop adds to: Via.
+fn lasting(message: &[u8]) -> String {
+    let grows = |line: &[u8]| line.len() > 4 && line[..4].eq_ignore_ascii_case(b"via:");
+    shown(&message.split_inclusive(|&b| b == b'\n').filter(|line| !grows(line)).collect::<Vec<_>>().concat())
 }
 
 fn is_large(data: &[u8]) -> bool {
@@ -118,7 +124,13 @@ pub fn answer(data: &[u8]) {
     let to_head = flags & 1 == 1;
     let Ok(Some(head)) = ResponseHead::parse(data, to_head) else { return };
     let version = if flags & 2 == 2 { Version::Http10 } else { Version::Http11 };
-    let to = To { version, keep_alive: flags & 4 == 0, request_id: if flags & 8 == 8 { "" } else { "abcdef" } };
+    let to = To {
+        version,
+        keep_alive: flags & 4 == 0,
+        request_id: if flags & 8 == 8 { "" } else { "abcdef" },
+        date: if flags & 16 == 16 { b"" } else { b"Sun, 06 Nov 1994 08:49:37 GMT" },
+        trailers: flags & 32 == 32,
+    };
     let mut sent = Vec::new();
     let delivery = forward_response(&mut sent, &head, &to);
     let again = match ResponseHead::parse(&sent, to_head) {

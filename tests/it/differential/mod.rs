@@ -110,7 +110,10 @@ fn messages(records: &[Record]) -> (Vec<Vec<u8>>, usize) {
 
 /// A message without the fields that are new each time.
 fn without_ids(raw: &[u8]) -> Vec<u8> {
-    let ours = |line: &[u8]| line.starts_with(b"X-Request-Id: ") || line.starts_with(b"X-Request-Start: ");
+    let new = [&b"x-request-id:"[..], b"x-request-start:", b"traceparent:"];
+    let ours = |line: &[u8]| {
+        new.iter().any(|name| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name)))
+    };
     raw.split_inclusive(|&b| b == b'\n').filter(|line| !ours(line)).flatten().copied().collect()
 }
 
