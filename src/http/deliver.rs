@@ -57,7 +57,7 @@ fn put_end_to_end(out: &mut Vec<u8>, head: &ResponseHead) -> bool {
     let mut has_id = false;
     for line in head.fields.lines() {
         let passes = match Kind::of(line.name) {
-            Kind::Hop | Kind::Length | Kind::Coding | Kind::Te => false,
+            Kind::Hop | Kind::Length | Kind::Coding | Kind::Te | Kind::Accel => false,
             Kind::RequestId => {
                 has_id = true;
                 true

@@ -19,9 +19,12 @@ pub struct Hop<'a> {
     pub request_id: &'a str,
     /// When the request came, in Unix milliseconds, for X-Request-Start.
     pub start_ms: u64,
-    /// The peer is a proxy of ours: its X-Forwarded-*, Forwarded, X-Real-IP, X-Request-Start, X-Request-Id, X-Sendfile-Type
-    /// and X-Accel-* are kept, X-Forwarded-For is appended to. Of anyone else they are dropped and made anew.
+    /// The peer is a proxy of ours: its X-Forwarded-*, Forwarded, X-Real-IP, X-Request-Start and X-Request-Id are kept,
+    /// X-Forwarded-For is appended to. Of anyone else they are dropped and made anew.
     pub trusted: bool,
+    /// We send files for the tenant: it is told so by X-Sendfile-Type. Nobody else may tell it that, trusted or not, since
+    /// nobody else gets the answer.
+    pub sends_files: bool,
 }
 
 /// Host of an HTTP/1.0 request that named none; HTTP/1.1 must name one, and Puma takes this in its place.
@@ -37,6 +40,9 @@ pub fn forward_request(out: &mut Vec<u8>, head: &RequestHead, hop: &Hop) {
     put_field(out, "Host", host.as_bytes());
     let kept = put_end_to_end(out, head, hop.trusted);
     put_hop(out, head, host, hop, &kept);
+    if hop.sends_files {
+        put_field(out, "X-Sendfile-Type", b"X-Sendfile");
+    }
     put_framing(out, head.framing);
     if head.expect_continue {
         put_field(out, "Expect", b"100-continue");
@@ -77,7 +83,8 @@ fn put_end_to_end(out: &mut Vec<u8>, head: &RequestHead, trusted: bool) -> Kept 
             Kind::RealIp => keep(&mut kept.real_ip, trusted),
             Kind::RequestId => keep(&mut kept.request_id, trusted),
             Kind::RequestStart => keep(&mut kept.request_start, trusted),
-            Kind::Forwarded | Kind::Accel => trusted,
+            Kind::Forwarded => trusted,
+            Kind::Accel => false,
         };
         if passes && !line.name.contains(&b'_') {
             put_line(out, &line);

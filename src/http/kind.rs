@@ -33,7 +33,8 @@ pub(super) enum Kind {
     RequestId,
     /// X-Request-Start.
     RequestStart,
-    /// Orders to a file-serving proxy: X-Sendfile-Type, X-Accel-Mapping, X-Accel-Redirect.
+    /// Words between an application and the proxy that sends its files, which is us: X-Sendfile, X-Sendfile-Type,
+    /// X-Accel-Mapping, X-Accel-Redirect.
     Accel,
 }
 
@@ -47,7 +48,7 @@ impl Kind {
             6 => &[("cookie", Kind::Protected), ("expect", Kind::Expect)],
             7 => &[("upgrade", Kind::Hop)],
             9 => &[("x-real-ip", Kind::RealIp), ("forwarded", Kind::Forwarded), ("client-ip", Kind::Forwarded)],
-            10 => &[("connection", Kind::Hop), ("keep-alive", Kind::Hop)],
+            10 => &[("connection", Kind::Hop), ("keep-alive", Kind::Hop), ("x-sendfile", Kind::Accel)],
             12 => &[("x-request-id", Kind::RequestId)],
             13 => &[("authorization", Kind::Protected)],
             14 => &[("content-length", Kind::Length), ("http2-settings", Kind::Hop)],

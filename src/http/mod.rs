@@ -6,6 +6,7 @@ mod control;
 mod deliver;
 mod extent;
 mod fields;
+pub mod file;
 mod forward;
 mod framing;
 mod host;

@@ -38,6 +38,8 @@ pub(super) struct Exchange {
     pub event_stream: bool,
     /// The request is a HEAD.
     pub head_only: bool,
+    /// The tenant may answer with a file.
+    pub lends: bool,
     /// The client asked for another protocol.
     pub upgrade: bool,
     /// The client holds its body back until the tenant says 100 (Continue), or until it has waited long enough.
@@ -97,6 +99,7 @@ impl Exchange {
             dechunk: false,
             event_stream: false,
             head_only: false,
+            lends: false,
             upgrade: false,
             expects: false,
             keep_alive: true,
@@ -128,6 +131,7 @@ impl Exchange {
         self.dechunk = false;
         self.event_stream = false;
         self.head_only = false;
+        self.lends = false;
         self.upgrade = false;
         self.expects = false;
         self.keep_alive = true;

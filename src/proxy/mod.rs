@@ -8,6 +8,7 @@ mod client;
 mod conn;
 mod door;
 mod exchange;
+mod files;
 mod forward;
 mod gate;
 mod ids;
@@ -22,12 +23,13 @@ mod upstream;
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use slotmap::{SecondaryMap, SlotMap};
 
 use crate::config::Http;
-use crate::poller::{Readiness, Registry, Source, data};
+use crate::poller::{Readiness, Registry, Source, Waker, data};
 use crate::route::Table;
 use crate::unit::UnitId;
 
@@ -35,6 +37,7 @@ use access::AccessLog;
 use client::Client;
 use conn::Conn;
 use door::Doors;
+use files::Files;
 use ids::Ids;
 pub use listener::Listener;
 use timers::{Alarm, Owner, Timers};
@@ -83,6 +86,7 @@ pub struct Proxy {
     upstreams: SecondaryMap<UnitId, Upstream>,
     table: Table,
     doors: Doors,
+    files: Files,
     /// Somebody waits for a tenant to be idle.
     room: bool,
     shared: Shared,
@@ -118,8 +122,16 @@ const SCRATCH: usize = 128 * 1024;
 const ROUNDS: usize = 16;
 
 impl Proxy {
-    /// A forwarder without tenants. `private`: a directory of ours beside the tenants' sockets.
-    pub fn new(registry: Registry, limits: Http, table: Table, access: bool, private: PathBuf) -> io::Result<Self> {
+    /// A forwarder without tenants. `private`: a directory of ours beside the tenants' sockets. `waker`: ends a wait when
+    /// files have been read.
+    pub fn new(
+        registry: Registry,
+        limits: Http,
+        table: Table,
+        access: bool,
+        private: PathBuf,
+        waker: Arc<Waker>,
+    ) -> io::Result<Self> {
         let now = Instant::now();
         let shared = Shared {
             registry,
@@ -143,6 +155,7 @@ impl Proxy {
             upstreams: SecondaryMap::new(),
             table,
             doors: Doors::new(),
+            files: Files::new(waker),
             room: false,
             shared,
         })
@@ -161,13 +174,13 @@ impl Proxy {
             Source::Client(key) => self.client_ready(key.into(), edge),
             Source::Upstream(key) => self.conn_ready(key.into(), edge),
             Source::Listener(key) => self.listener_ready(key.into()),
+            Source::Worker => self.worked(),
             Source::Signals
             | Source::Notify
             | Source::Control
             | Source::Operator(_)
             | Source::Stream(_)
-            | Source::Executed(_)
-            | Source::Worker => {}
+            | Source::Executed(_) => {}
         }
     }
 

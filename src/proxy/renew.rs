@@ -49,6 +49,7 @@ impl Proxy {
             return std::mem::take(&mut upstream.waiting).into_iter().for_each(|key| self.miss(key));
         };
         self.table.insert(route, id);
+        upstream.files = self.files.places(&upstream.name, route);
         // No idle_stop any more leaves no alarm behind.
         upstream.idle.clear();
         self.serve_waiting(id);
@@ -96,7 +97,7 @@ impl Proxy {
                 self.refuse_client(key, 404, "no application answers here", None);
             }
             Phase::Exchange | Phase::Tunnel => self.close(key),
-            Phase::Head | Phase::Last | Phase::Linger => {}
+            Phase::Head | Phase::File | Phase::Last | Phase::Linger => {}
         }
     }
 }

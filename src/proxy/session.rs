@@ -34,6 +34,7 @@ impl Proxy {
                 Phase::Head => self.read_request(key),
                 Phase::Waiting => self.keep_waiting(key),
                 Phase::Exchange => self.exchange(key),
+                Phase::File => self.send_file(key),
                 Phase::Tunnel => self.tunnel(key),
                 Phase::Last => self.write_last(key),
                 Phase::Linger => self.linger(key),
@@ -163,42 +164,80 @@ impl Proxy {
             return 0;
         };
         client.exchange.unit = Some(unit);
-        let admission = match self.shared.draining {
-            true => Admission::Refuse(Duration::from_secs(1)),
-            false => upstream.admit(self.shared.now),
-        };
-        if let Admission::Refuse(after) = admission {
-            self.answer(key, 503, "the application is not available", Some(after));
+        if upstream.files.is_some()
+            && let Some(taken) = self.serve_public(key, unit, head, rest)
+        {
+            return taken;
+        }
+        let admission = self.admission(unit);
+        if let Admission::Refuse(_) = admission {
+            self.enter(key, unit, admission);
             return 0;
         }
+        let Some(taken) = self.write_request(key, unit, head, rest) else { return rest.len() };
+        self.enter(key, unit, admission);
+        taken
+    }
+
+    /// What to do with a request to a tenant.
+    pub(super) fn admission(&self, unit: UnitId) -> Admission {
+        match self.upstreams.get(unit) {
+            Some(upstream) if !self.shared.draining => upstream.admit(self.shared.now),
+            _ => Admission::Refuse(Duration::from_secs(1)),
+        }
+    }
+
+    /// Writes a request as the tenant gets it, with what is there of its body. Returns how much of `rest` that was;
+    /// `None` if it is malformed, and was answered.
+    pub(super) fn write_request(
+        &mut self,
+        key: ClientKey,
+        unit: UnitId,
+        head: &RequestHead<'_>,
+        rest: &[u8],
+    ) -> Option<usize> {
+        let client = self.clients.get_mut(key)?;
+        let files = self.upstreams.get(unit).and_then(|upstream| upstream.files.as_ref());
+        client.exchange.lends = files.is_some_and(|files| files.lends());
         let hop = Hop {
             client: client.peer,
             https: false,
             request_id: &client.exchange.id,
             start_ms: unix_ms(self.shared.wall),
             trusted: client.trusted,
+            sends_files: client.exchange.lends,
         };
         let mut request = self.shared.pool.take();
         http::forward_request(&mut request, head, &hop);
         client.exchange.request = request;
-        let taken = match client.exchange.take_body(rest) {
-            Ok(taken) => taken,
+        match client.exchange.take_body(rest) {
+            Ok(taken) => Some(taken),
             Err(http::Malformed(reason)) => {
                 client.exchange.keep_alive = false;
                 self.answer(key, 400, reason, None);
-                return rest.len();
+                None
             }
-        };
-        if admission == Admission::Send {
-            self.dispatch(key, unit);
-        } else {
-            let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
-            upstream.waiting.push_back(key);
-            client.phase = Phase::Waiting;
-            self.want(unit);
-            self.set_alarm(key, wait);
         }
-        taken
+    }
+
+    /// Sends a request that is written, lets it wait, or refuses it.
+    pub(super) fn enter(&mut self, key: ClientKey, unit: UnitId, admission: Admission) {
+        match admission {
+            Admission::Send => {
+                self.dispatch(key, unit);
+            }
+            Admission::Wait => {
+                let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else {
+                    return;
+                };
+                let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
+                upstream.waiting.push_back(key);
+                client.phase = Phase::Waiting;
+                self.want(unit);
+                self.set_alarm(key, wait);
+            }
+            Admission::Refuse(after) => self.answer(key, 503, "the application is not available", Some(after)),
+        }
     }
 
     /// In the waiting room: a client that leaves is forgotten.
@@ -286,7 +325,7 @@ impl Proxy {
     pub(super) fn close(&mut self, key: ClientKey) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let phase = client.phase;
-        if matches!(phase, Phase::Waiting | Phase::Exchange) {
+        if matches!(phase, Phase::Waiting | Phase::Exchange | Phase::File) {
             let exchange = &mut client.exchange;
             // nginx's code for a client that left before its answer.
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
@@ -294,6 +333,9 @@ impl Proxy {
         }
         let unit = client.exchange.unit;
         self.release(key, false);
+        if phase == Phase::File {
+            self.files.forget(key);
+        }
         if let Some(mut client) = self.clients.remove(key) {
             client.exchange.reset(&mut self.shared.pool);
             client.input.clear(&mut self.shared.pool);
@@ -325,7 +367,7 @@ impl Proxy {
                 self.refuse_client(key, 503, "the application did not answer in time", Some(Duration::from_secs(1)));
             }
             Phase::Exchange => self.exchange_due(key),
-            Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
+            Phase::File | Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
         }
     }
 }
@@ -383,6 +425,6 @@ impl Exchange {
 }
 
 /// Unix milliseconds.
-fn unix_ms(wall: SystemTime) -> u64 {
+pub(super) fn unix_ms(wall: SystemTime) -> u64 {
     wall.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -109,7 +109,6 @@ fn without_port(host: &str) -> &str {
 mod tests {
     use super::*;
     use slotmap::SlotMap;
-    use std::time::Duration;
 
     fn table() -> (Table, Vec<UnitId>) {
         let mut keys: SlotMap<UnitId, ()> = SlotMap::with_key();
@@ -123,13 +122,7 @@ mod tests {
         let mut table = Table::new("/up");
         let ids = routes.map(|(host, path)| {
             let id = keys.insert(());
-            let route = Route {
-                host: host.map(str::to_owned),
-                path: path.to_owned(),
-                connections: 5,
-                wait: Duration::from_secs(25),
-                queue: 512,
-            };
+            let route = Route { host: host.map(str::to_owned), path: path.to_owned(), ..Route::default() };
             table.insert(&route, id);
             id
         });

@@ -104,10 +104,11 @@ impl Kind {
             b"weight" => Self::Between(1, 10_000),
             b"memory" | b"tasks" => Self::Size,
             b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
-            b"groups" | b"directories" => Self::List(&Self::Text),
+            b"groups" | b"directories" | b"roots" => Self::List(&Self::Text),
+            b"accel" => Self::Variables,
             b"addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
-            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" => Self::Text,
+            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" => Self::Text,
             _ => Self::Any,
         }
     }

@@ -89,12 +89,26 @@ fn framing_and_control_come_last_and_once() {
 #[test]
 fn a_trusted_peer_is_believed_and_appended_to() {
     let theirs = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\nX-Real-IP: 9\r\nX-Request-Id: 8\r\nX-Request-Start: t=7\r\n\
-                  Forwarded: for=6\r\nX-Sendfile-Type: 5\r\n";
+                  Forwarded: for=6\r\n";
     let fors = "X-Forwarded-For: 1, 2\r\nx-forwarded-for: 3\r\nX-Forwarded-For:\r\n";
-    let got = forwarded(format!("GET / HTTP/1.1\r\nHost: a\r\n{fors}{theirs}X_Real_IP: 4\r\n\r\n").as_bytes(), true);
+    let got = forwarded(
+        format!("GET / HTTP/1.1\r\nHost: a\r\n{fors}{theirs}X_Real_IP: 4\r\nX-Sendfile-Type: 5\r\n\r\n").as_bytes(),
+        true,
+    );
     assert_eq!(got, format!("GET / HTTP/1.1\r\nHost: a\r\n{theirs}X-Forwarded-For: 1, 2, 3, 192.0.2.7\r\n\r\n"));
     let bare = forwarded(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", true);
     assert_eq!(bare, format!("GET / HTTP/1.1\r\nHost: a\r\n{OURS}\r\n"));
+}
+
+#[test]
+fn a_tenant_is_told_by_us_that_its_files_are_sent() {
+    let mut out = Vec::new();
+    let hop = super::Hop { sends_files: true, ..hop(true) };
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nX-Sendfile-Type: X-Accel-Redirect\r\nX-Accel-Mapping: /=/\r\nX-Sendfile: /\r\n\r\n";
+    forward_request(&mut out, &head(request), &hop);
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.ends_with("\r\nX-Sendfile-Type: X-Sendfile\r\n\r\n"), "{out}");
+    assert_eq!((out.matches("Sendfile").count(), out.contains("Accel")), (2, false), "{out}");
 }
 
 #[test]

@@ -19,5 +19,5 @@ fn head(bytes: &[u8]) -> RequestHead<'_> {
 /// A hop with fixed words.
 fn hop(trusted: bool) -> Hop<'static> {
     let client = std::net::IpAddr::from([192, 0, 2, 7]);
-    Hop { client, https: false, request_id: "id-1", start_ms: 1_700_000_000_123, trusted }
+    Hop { client, https: false, request_id: "id-1", start_ms: 1_700_000_000_123, trusted, sends_files: false }
 }

@@ -31,7 +31,7 @@ pub(in crate::manager) fn tenant(name: &str) -> Unit {
     unit.service.kind = ServiceType::Notify;
     unit.socket = Some(Socket { listen: Listen::Unix(PathBuf::from("/run/x.sock")), pass: Pass::Fds, mode: 0o660 });
     let (wait, path) = (Duration::from_secs(25), format!("/{name}"));
-    unit.route = Some(Route { host: None, path, connections: 5, wait, queue: 512 });
+    unit.route = Some(Route { path, wait, ..Route::default() });
     unit
 }
 
