@@ -136,6 +136,11 @@ impl Registry {
         self.0.register(&mut SourceFd(&fd.as_raw_fd()), encode(source), Interest::READABLE | Interest::WRITABLE)
     }
 
+    /// Watches a socket that was added as a reader for writing too.
+    pub fn widen(&self, fd: BorrowedFd<'_>, source: Source) -> io::Result<()> {
+        self.0.reregister(&mut SourceFd(&fd.as_raw_fd()), encode(source), Interest::READABLE | Interest::WRITABLE)
+    }
+
     /// Stops watching. Needed only where another process shares the descriptor: closing it does not remove it then.
     pub fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
         self.0.deregister(&mut SourceFd(&fd.as_raw_fd()))

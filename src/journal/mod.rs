@@ -47,6 +47,8 @@ const TAIL: (usize, usize) = (10, 512);
 /// All pipes of all units, and the way out.
 pub struct Journal {
     queue: Arc<Queue>,
+    /// Where the writer writes; it ends with us.
+    _output: Arc<OwnedFd>,
     streams: SlotMap<StreamKey, stream::Pipe>,
     /// Lines without end, by number, and how long they may be; the earliest first.
     unfinished: VecDeque<(Instant, StreamKey, u64)>,
@@ -57,9 +59,10 @@ impl Journal {
     /// Starts the one thread that writes to `output` and may block there. Its O_NONBLOCK flag is left alone, since
     /// others share that description.
     pub fn start(output: OwnedFd, log: Log) -> io::Result<Self> {
-        let queue = Queue::start(output, log.timestamps)?;
+        let output = Arc::new(output);
+        let queue = Queue::start(&output, log.timestamps)?;
         let buffer = vec![0; TURN].into_boxed_slice();
-        Ok(Self { queue, streams: SlotMap::with_key(), unfinished: VecDeque::new(), buffer })
+        Ok(Self { queue, _output: output, streams: SlotMap::with_key(), unfinished: VecDeque::new(), buffer })
     }
 
     /// What `[log]` says has changed.

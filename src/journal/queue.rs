@@ -1,20 +1,21 @@
 //! The one bounded buffer between the loop, which never waits, and the thread that writes and may wait for ever.
 
 use std::fmt::{self, Write as _};
-use std::fs::File;
 use std::io::{self, Write};
 use std::mem;
-use std::os::fd::OwnedFd;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use super::book::{Book, RingId};
 use super::clock::Clock;
 use super::escape::{Escaped, escape};
 use super::stream::{Line, Origin, Stream};
+use crate::boot;
 use crate::unit::Name;
 
 /// Bytes that wait for the writer; beyond it lines are dropped and counted. As many again may be on their way out.
@@ -58,12 +59,13 @@ enum Writer {
 
 impl Queue {
     /// Starts the writer.
-    pub(super) fn start(output: OwnedFd, timestamps: bool) -> io::Result<Arc<Self>> {
+    pub(super) fn start(output: &Arc<OwnedFd>, timestamps: bool) -> io::Result<Arc<Self>> {
         let clock = timestamps.then(Clock::default);
         let book = Book::default();
         let state = State { bytes: Vec::new(), dropped: 0, clock, book, writer: Writer::Busy, finishing: false };
         let queue = Arc::new(Self { state: Mutex::new(state), filled: Condvar::new(), written: Condvar::new() });
-        let (own, output) = (queue.clone(), File::from(output));
+        // Not a share of its own: the thread has its own descriptors, and closing one there closes nothing here.
+        let (own, output) = (queue.clone(), Arc::downgrade(output));
         std::thread::Builder::new().name("journal".into()).spawn(move || own.write_out(&output))?;
         Ok(queue)
     }
@@ -154,12 +156,16 @@ impl Queue {
     }
 
     /// The thread's life.
-    fn write_out(&self, output: &File) {
+    fn write_out(&self, output: &Weak<OwnedFd>) {
         // A signal that the kernel gives to this thread would wake it for nothing.
         let _ = SigSet::all().thread_block();
+        if let Some(output) = output.upgrade() {
+            boot::part_descriptors(output.as_fd());
+        }
         let (mut bytes, mut told) = (Vec::new(), false);
         while self.take(&mut bytes) {
-            match write_all(output, &bytes) {
+            let Some(output) = output.upgrade() else { return };
+            match write_all(output.as_fd(), &bytes) {
                 Ok(()) => told = false,
                 Err(error) if !told => {
                     told = true;
@@ -246,16 +252,16 @@ fn micros(now: SystemTime) -> u64 {
 }
 
 /// Writes everything, waiting as long as it takes. What cannot be written at all (EPIPE, EBADF, ENOSPC) is lost.
-fn write_all(mut output: &File, mut bytes: &[u8]) -> io::Result<()> {
+fn write_all(output: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
-        match output.write(bytes) {
+        match rustix::io::write(output, bytes) {
             Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(Errno::INTR) => {}
             // Somebody who shares this description made it non-blocking.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let _ = poll(&mut [PollFd::new(output, PollFlags::OUT)], None);
+            Err(Errno::AGAIN) => {
+                let _ = poll(&mut [PollFd::new(&output, PollFlags::OUT)], None);
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())

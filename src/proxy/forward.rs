@@ -11,7 +11,6 @@ use super::session::Step;
 use super::upstream::Upstream;
 use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
 use crate::http;
-use crate::poller::{Source, data};
 use crate::unit::UnitId;
 use crate::wire::{Read, Wire, Write};
 
@@ -68,9 +67,9 @@ impl Proxy {
         let unix = listener.is_unix();
         let wire = if stands { Wire::new(fd) } else { Wire::connecting(fd) };
         let input = Buffer::default();
-        let conn = Conn { wire, unit, client: None, input, connecting: !stands, unix, reusable: true };
+        let conn = Conn { wire, unit, client: None, input, connecting: !stands, wide: !unix, unix, reusable: true };
         let key = self.conns.insert(conn);
-        let added = self.shared.registry.add_socket(self.conns[key].wire.fd(), Source::Upstream(data(key)));
+        let added = self.conns[key].watch(key, &self.shared.registry);
         added.inspect_err(|_| drop(self.conns.remove(key)))?;
         Ok(key)
     }
@@ -100,6 +99,7 @@ impl Proxy {
         let before = (client.exchange.bytes_in, client.exchange.bytes_out, client.exchange.sent);
         let unanswered = client.exchange.answered.is_none();
         let unwritable = send_request(client, conn) == Write::Broken;
+        conn.await_room(conn_key, &self.shared.registry);
         if let Err(step) = read_body(client, &mut self.shared) {
             return match step {
                 Ok(reason) => {

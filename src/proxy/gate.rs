@@ -210,11 +210,12 @@ impl Proxy {
                     client: None,
                     input: Buffer::default(),
                     connecting: true,
+                    wide: true,
                     unix: false,
                     reusable: true,
                 };
                 let key = self.conns.insert(conn);
-                match self.shared.registry.add_socket(self.conns[key].wire.fd(), Source::Upstream(data(key))) {
+                match self.conns[key].watch(key, &self.shared.registry) {
                     Ok(()) => upstream.probing = Some(key),
                     Err(error) => {
                         log::warn!("cannot watch a connection to port {address}: {error}");

@@ -38,11 +38,13 @@ impl Proxy {
     /// Moves bytes in both directions.
     pub(super) fn tunnel(&mut self, key: ClientKey) -> Step {
         let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
-        let Some(conn) = client.exchange.conn.and_then(|conn| self.conns.get_mut(conn)) else { return Step::Close };
+        let Some(conn_key) = client.exchange.conn else { return Step::Close };
+        let Some(conn) = self.conns.get_mut(conn_key) else { return Step::Close };
         if client.wire.is_broken() {
             return Step::Close;
         }
         let up = send_up(client, conn, &mut self.shared);
+        conn.await_room(conn_key, &self.shared.registry);
         let down = send_down(client, conn, &mut self.shared);
         match (up, down) {
             // What the tenant said last is on its way; then comes the end.

@@ -4,6 +4,7 @@
 //! stopwatch first-byte ADDRESS TARGET        one GET on a new connection
 //! stopwatch by-hand PROGRAM [ARG …]          a request queued on a unix socket, then the program started with LISTEN_FDS
 //! stopwatch listening ADDRESS PROGRAM [ARG …]   the program started, until it takes a connection; then killed
+//! stopwatch respond BYTES                   a tenant that answers every request with so many bytes
 //!
 //! stopwatch reap DIRECTORY SOCKET|- -- INIT       beneath which `flood COUNT DIRECTORY` runs
 //! stopwatch units COUNT DIRECTORY -- INIT [-- STOP]   beneath which `unit DIRECTORY` runs COUNT times
@@ -18,6 +19,7 @@
 mod control;
 mod flood;
 mod namespace;
+mod respond;
 mod supervise;
 
 use std::error::Error;
@@ -45,6 +47,7 @@ fn main() -> Result<()> {
     let took = match words.as_slice() {
         ["first-byte", address, target] => first_byte(address.parse()?, target)?,
         ["by-hand", command @ ..] if !command.is_empty() => by_hand(command)?,
+        ["respond", bytes] => return respond::respond(bytes.parse()?),
         ["listening", address, command @ ..] if !command.is_empty() => listening(address.parse()?, command)?,
         _ => return of_an_init(&parts),
     };
