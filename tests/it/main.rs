@@ -25,6 +25,8 @@ mod control;
 mod docker;
 mod drain;
 mod faults;
+mod files;
+mod files_lent;
 mod forward;
 mod forward_bad;
 mod forward_client;

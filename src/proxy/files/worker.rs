@@ -1,5 +1,5 @@
-//! The thread that reads the disk, so that the loop never waits for it. It begins at its first task, and answers through the
-//! poller's waker.
+//! The thread that reads the disk, so that the loop never waits for it. It begins with a task, answers through the poller's
+//! waker, and ends when nothing is left to do: as long as threads share a descriptor table, all system calls cost more.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use nix::sys::signal::SigSet;
 use rustix::io::Errno;
 
 use super::super::ClientKey;
@@ -37,7 +38,7 @@ pub(super) enum Done {
     Warmed,
 }
 
-/// The thread, once it was needed.
+/// The thread, while it is needed.
 #[derive(Debug)]
 pub(super) struct Worker {
     waker: Arc<Waker>,
@@ -66,7 +67,11 @@ impl Worker {
             }
         }
         let asked = self.thread.as_ref().is_some_and(|(tasks, _)| tasks.send((client, task)).is_ok());
-        self.waiting += usize::from(asked);
+        match asked {
+            true => self.waiting += 1,
+            // It has ended before its time: the next task begins another.
+            false => self.thread = None,
+        }
         asked
     }
 
@@ -74,6 +79,9 @@ impl Worker {
     pub fn answer(&mut self) -> Option<(ClientKey, Done)> {
         let answer = self.thread.as_ref()?.1.try_recv().ok()?;
         self.waiting = self.waiting.saturating_sub(1);
+        if self.waiting == 0 {
+            self.thread = None;
+        }
         Some(answer)
     }
 }
@@ -85,8 +93,9 @@ fn begin(waker: Arc<Waker>) -> io::Result<Thread> {
     let (tasks, to_do) = channel::<(ClientKey, Task)>();
     let (sender, answers) = channel();
     let work = move || {
+        // A signal that the kernel gives to this thread would wake it for nothing.
+        let _ = SigSet::all().thread_block();
         let mut scratch = Vec::new();
-        // Nobody gives tasks any more when all ends.
         for (client, task) in to_do {
             scratch.resize(PIECE, 0);
             let done = catch_unwind(AssertUnwindSafe(|| carry_out(task, &mut scratch)));
