@@ -2,6 +2,7 @@
 //! ([`Fact`]) and is told when a tenant's gate opens and closes.
 
 mod access;
+mod admit;
 mod answer;
 mod buffer;
 mod client;
