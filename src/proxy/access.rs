@@ -38,14 +38,14 @@ impl AccessLog {
             self.text,
             "{} \"{}\" {} bytes={} in={} boot={} wait={} upstream={} id={}",
             exchange.client,
-            Quoted(&exchange.line),
+            Quoted(exchange.words.line()),
             exchange.status,
             exchange.bytes_out,
             exchange.bytes_in,
             Millis(times.boot),
             Millis(times.wait),
             Millis(times.upstream),
-            exchange.id,
+            exchange.words.id(),
         );
         self.lines.push((exchange.unit, self.text.len()));
     }
@@ -126,6 +126,7 @@ impl std::fmt::Display for Millis {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::buffer::Pool;
 
     #[test]
     fn the_times_add_up_to_the_time_to_the_answer() {
@@ -155,10 +156,9 @@ mod tests {
         let now = Instant::now();
         let mut log = AccessLog::new(true);
         let mut exchange = Exchange::idle(now);
-        exchange.line = b"GET /a\"b?token=secret HTTP/1.1".to_vec();
+        exchange.words.keep(b"7", &[b"GET /a\"b?token=secret HTTP/1.1"], b"", &mut Pool::default());
         exchange.client = [127, 0, 0, 1].into();
         exchange.status = 404;
-        exchange.id = "7".to_owned();
         log.push(&exchange, Some(now), now);
         log.push(&exchange, Some(now), now);
         let lines: Vec<_> = log.lines().map(|(_, text)| text.to_owned()).collect();

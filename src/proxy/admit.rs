@@ -33,7 +33,7 @@ impl Proxy {
         let hop = Hop {
             client: client.peer,
             https: false,
-            request_id: &client.exchange.id,
+            request_id: client.exchange.words.id(),
             start_ms: unix_ms(self.shared.wall),
             trusted: client.trusted,
             sends_files: client.exchange.lends,

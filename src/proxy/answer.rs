@@ -40,7 +40,10 @@ pub(super) fn read_answer(client: &mut Client, conn: &mut Conn, shared: &mut Sha
     }
     let mut scratch = std::mem::take(&mut shared.scratch);
     let answer = match conn.wire.read(&mut scratch) {
-        Read::Some(count) => pass_on(client, conn, shared, &scratch[..count]),
+        Read::Some(count) => {
+            shared.spent += count;
+            pass_on(client, conn, shared, &scratch[..count])
+        }
         Read::Blocked => Answer::Blocked,
         end => ended(client, end, conn.unix),
     };
@@ -126,7 +129,7 @@ fn forward_head(client: &mut Client, conn: &mut Conn, shared: &mut Shared, head:
     let to = To {
         version: exchange.version,
         keep_alive: exchange.keep_alive && whole && !shared.draining,
-        request_id: &exchange.id,
+        request_id: exchange.words.id(),
     };
     let delivery = http::forward_response(&mut shared.head, head, &to);
     if head.status < 200 && head.status != 101 {

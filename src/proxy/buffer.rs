@@ -9,22 +9,31 @@ pub(super) struct Buffer {
 
 /// Memory of emptied buffers, to be used again: a connection without waiting bytes costs none.
 #[derive(Debug, Default)]
-pub(super) struct Pool(Vec<Vec<u8>>);
+pub(super) struct Pool {
+    spare: Vec<Vec<u8>>,
+    /// Bytes of all of them.
+    size: usize,
+}
 
 impl Pool {
-    const KEEP: usize = 256;
+    /// Most bytes that are kept: a thousand small requests at once, or a dozen large ones.
+    const KEEP: usize = 1 << 20;
     const LARGEST: usize = 128 * 1024;
 
     /// Empty memory.
     pub fn take(&mut self) -> Vec<u8> {
-        self.0.pop().unwrap_or_default()
+        let bytes = self.spare.pop().unwrap_or_default();
+        self.size -= bytes.capacity();
+        bytes
     }
 
     /// Takes memory back.
     pub fn give(&mut self, mut bytes: Vec<u8>) {
-        if self.0.len() < Self::KEEP && (1..=Self::LARGEST).contains(&bytes.capacity()) {
+        let size = bytes.capacity();
+        if (1..=Self::LARGEST).contains(&size) && self.size + size <= Self::KEEP {
             bytes.clear();
-            self.0.push(bytes);
+            self.size += size;
+            self.spare.push(bytes);
         }
     }
 }
@@ -97,6 +106,7 @@ mod tests {
         buffer.consume(8, &mut pool);
         assert!(buffer.is_empty());
         assert_eq!(buffer.bytes.capacity(), 0);
-        assert_eq!(pool.0.len(), 1);
+        assert_eq!(pool.spare.len(), 1);
+        assert_eq!(pool.size, pool.spare[0].capacity());
     }
 }

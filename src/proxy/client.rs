@@ -6,6 +6,8 @@ use std::time::Instant;
 use super::buffer::Buffer;
 use super::exchange::Exchange;
 use super::timers::Alarm;
+use super::{ClientKey, client_source};
+use crate::poller::Registry;
 use crate::wire::Wire;
 
 /// A client's connection and where it stands.
@@ -15,6 +17,8 @@ pub(super) struct Client {
     pub wire: Wire,
     /// Its address.
     pub peer: IpAddr,
+    /// The poller tells when there is room for writing: from the first time on that something was not taken.
+    pub wide: bool,
     /// It is a proxy of ours.
     pub trusted: bool,
     /// Where it stands.
@@ -25,6 +29,8 @@ pub(super) struct Client {
     pub fresh: bool,
     /// It is in the list of those who get another turn.
     pub pending: bool,
+    /// Its last request said that nothing follows, and all of that request has come.
+    pub silent: bool,
     /// Bytes that the client has not taken yet.
     pub output: Buffer,
     /// The current exchange.
@@ -53,16 +59,29 @@ pub(super) enum Phase {
 }
 
 impl Client {
+    /// What was not taken waits for room.
+    pub fn await_room(&mut self, key: ClientKey, registry: &Registry) {
+        if self.wide || self.wire.is_writable() {
+            return;
+        }
+        match registry.widen(self.wire.fd(), client_source(key)) {
+            Ok(()) => self.wide = true,
+            Err(error) => log::warn!("cannot watch a connection for writing: {error}"),
+        }
+    }
+
     /// A connection that was just accepted.
     pub fn new(wire: Wire, peer: IpAddr, trusted: bool, now: Instant) -> Self {
         Self {
             wire,
             peer,
+            wide: false,
             trusted,
             phase: Phase::Head,
             input: Buffer::default(),
             fresh: false,
             pending: false,
+            silent: false,
             output: Buffer::default(),
             exchange: Exchange::idle(now),
             alarm: Alarm::default(),

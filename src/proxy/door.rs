@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::{SocketFlags, sockopt};
+use rustix::net::SocketFlags;
 use slotmap::{DefaultKey, KeyData, SlotMap};
 
 use super::client::Client;
@@ -16,7 +16,7 @@ use crate::poller::{Source, data};
 use crate::wire::Wire;
 
 /// Connections accepted before the others have their turn.
-const BATCH: usize = 128;
+const BATCH: usize = 64;
 /// Descriptors for everything but clients and tenants' sockets: processes' pipes, operators, the log.
 const RESERVE: usize = 96;
 /// Pause after a lack of descriptors or memory.
@@ -75,13 +75,11 @@ impl Proxy {
                 Ok((client, address)) => {
                     let peer = address.and_then(|address| SocketAddr::try_from(address).ok());
                     let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
-                    // Without it a small answer may wait for the acknowledgement of the one before. Failing is harmless.
-                    let _ = sockopt::set_tcp_nodelay(&client, true);
                     let now = self.shared.now;
                     let trusted = self.shared.limits.trusted_proxies.iter().any(|network| network.contains(peer));
                     let key = self.clients.insert(Client::new(Wire::new(client), peer, trusted, now));
                     let client = &mut self.clients[key];
-                    if let Err(error) = self.shared.registry.add_socket(client.wire.fd(), client_source(key)) {
+                    if let Err(error) = self.shared.registry.add_reader(client.wire.fd(), client_source(key)) {
                         log::warn!("cannot watch a connection: {error}");
                         self.clients.remove(key);
                         continue;

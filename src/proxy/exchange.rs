@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::ConnKey;
 use super::buffer::Pool;
+use super::words::Words;
 use crate::http::{Body, Framing, Version};
 use crate::unit::UnitId;
 
@@ -44,6 +45,8 @@ pub(super) struct Exchange {
     pub upgrade: bool,
     /// The client holds its body back until the tenant says 100 (Continue), or until it has waited long enough.
     pub expects: bool,
+    /// The client has announced that it is its last request.
+    pub last: bool,
     /// The client's connection lives on after this exchange.
     pub keep_alive: bool,
     /// Version of the request.
@@ -54,14 +57,10 @@ pub(super) struct Exchange {
     pub interim: u8,
     /// Times sent.
     pub tries: u8,
-    /// Request line, for the log.
-    pub line: Vec<u8>,
-    /// The Accept field, for answers of ours.
-    pub accept: Vec<u8>,
+    /// Its request line, its id and more, for the log and for answers of ours.
+    pub words: Words,
     /// Who asks, for the log: the peer, or whom a trusted proxy names.
     pub client: IpAddr,
-    /// X-Request-Id.
-    pub id: String,
     /// When the request's first byte was read.
     pub arrived: Instant,
     /// When it was sent to the tenant.
@@ -102,15 +101,14 @@ impl Exchange {
             lends: false,
             upgrade: false,
             expects: false,
+            last: false,
             keep_alive: true,
             version: Version::Http11,
             status: 0,
             interim: 0,
             tries: 0,
-            line: Vec::new(),
-            accept: Vec::new(),
+            words: Words::default(),
             client: IpAddr::from([0, 0, 0, 0]),
-            id: String::new(),
             arrived: now,
             dispatched: None,
             answered: None,
@@ -134,14 +132,13 @@ impl Exchange {
         self.lends = false;
         self.upgrade = false;
         self.expects = false;
+        self.last = false;
         self.keep_alive = true;
         self.version = Version::Http11;
         self.status = 0;
         self.interim = 0;
         self.tries = 0;
-        self.line.clear();
-        self.accept.clear();
-        self.id.clear();
+        self.words.clear(pool);
         self.dispatched = None;
         self.answered = None;
         self.bytes_in = 0;

@@ -246,6 +246,7 @@ fn read_body(client: &mut Client, shared: &mut Shared) -> Result<(), Result<&'st
     }
     match client.wire.read(&mut shared.scratch) {
         Read::Some(count) => {
+            shared.spent += count;
             let bytes = &shared.scratch[..count];
             let taken = client.exchange.take_body(bytes).map_err(|http::Malformed(reason)| Ok(reason))?;
             client.input.push(&bytes[taken..], &mut shared.pool);

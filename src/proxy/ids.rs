@@ -21,15 +21,12 @@ impl Ids {
         Ok(Self { seed: number(seed), count: number(count) })
     }
 
-    /// Writes the next id, 32 hexadecimal digits, over `into`.
-    pub fn next(&mut self, into: &mut String) {
+    /// The next id, 32 hexadecimal digits.
+    pub fn next(&mut self) -> [u8; 32] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         self.count = self.count.wrapping_add(1);
         let words = [mix(self.seed ^ self.count), mix(self.seed.wrapping_add(self.count.rotate_left(32)))];
-        into.clear();
-        for word in words {
-            (0..16).rev().for_each(|nibble| into.push(DIGITS[(word >> (nibble * 4) & 15) as usize].into()));
-        }
+        std::array::from_fn(|digit| DIGITS[(words[digit / 16] >> (60 - digit % 16 * 4) & 15) as usize])
     }
 }
 
@@ -48,12 +45,11 @@ mod tests {
     #[test]
     fn ids_differ_and_have_32_digits() {
         let mut ids = Ids::new().unwrap();
-        let mut id = String::new();
         let mut seen = HashSet::new();
         for _ in 0..10_000 {
-            ids.next(&mut id);
-            assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
-            assert!(seen.insert(id.clone()));
+            let id = ids.next();
+            assert!(id.iter().all(u8::is_ascii_hexdigit), "{id:?}");
+            assert!(seen.insert(id));
         }
     }
 }

@@ -216,6 +216,8 @@ fn tcp(address: SocketAddr) -> io::Result<OwnedFd> {
 /// A listener of the front door.
 pub(super) fn door(address: SocketAddr) -> io::Result<OwnedFd> {
     let fd = tcp(address)?;
+    // Connections inherit it. Without it a small answer may wait for the acknowledgement of the one before.
+    sockopt::set_tcp_nodelay(&fd, true)?;
     rustix::net::listen(&fd, BACKLOG)?;
     Ok(fd)
 }

@@ -20,6 +20,7 @@ mod session;
 mod timers;
 mod tunnel;
 mod upstream;
+mod words;
 
 use std::collections::VecDeque;
 use std::io;
@@ -109,6 +110,8 @@ struct Shared {
     access: AccessLog,
     ids: Ids,
     limits: Http,
+    /// Work done in this turn, in bytes.
+    spent: usize,
     /// The time of this turn.
     now: Instant,
     /// The same on the wall, for Date and X-Request-Start.
@@ -119,6 +122,12 @@ struct Shared {
 
 /// Bytes of one read.
 const SCRATCH: usize = 128 * 1024;
+/// Most work of one turn, in bytes moved: signals, boots and those who wait elsewhere are looked at every millisecond or two.
+const TURN: usize = 2 * 1024 * 1024;
+/// What a step costs that moves few bytes or none: as much time as so many.
+const STEP: usize = 4 * 1024;
+/// Most deadlines that are carried out in one turn.
+const DEADLINES: usize = 256;
 /// Reads and writes of one client before the others have their turn.
 const ROUNDS: usize = 16;
 
@@ -145,6 +154,7 @@ impl Proxy {
             access: AccessLog::new(access),
             ids: Ids::new()?,
             limits,
+            spent: 0,
             now,
             wall: SystemTime::now(),
             draining: false,
@@ -166,6 +176,7 @@ impl Proxy {
     pub fn turn(&mut self, now: Instant, wall: SystemTime) {
         self.shared.now = now;
         self.shared.wall = wall;
+        self.shared.spent = 0;
     }
 
     /// Something of ours is ready.
@@ -188,7 +199,7 @@ impl Proxy {
     fn client_ready(&mut self, key: ClientKey, edge: Readiness) {
         if let Some(client) = self.clients.get_mut(key) {
             client.wire.note(edge);
-            self.advance(key);
+            self.attend(key);
         }
     }
 
@@ -200,16 +211,27 @@ impl Proxy {
             return;
         }
         match client {
-            Some(client) => self.advance(client),
+            Some(client) => self.attend(client),
             // Nobody has asked: the tenant closes an idle connection, or talks out of turn.
             None if edge.readable || edge.read_closed || edge.broken => self.drop_idle(key, unit),
             None => {}
         }
     }
 
+    /// A client has something to do: at once, unless others wait for the next turn already.
+    fn attend(&mut self, key: ClientKey) {
+        match self.shared.spent < TURN && self.shared.pending.is_empty() {
+            true => self.advance(key),
+            false => self.later(key),
+        }
+    }
+
     /// Clients that had more to do than their share, and those whose turn in the waiting room has come.
     pub fn settle(&mut self) {
         for _ in 0..self.shared.pending.len() {
+            if self.shared.spent >= TURN {
+                return;
+            }
             let Some(key) = self.shared.pending.pop_front() else { return };
             if let Some(client) = self.clients.get_mut(key) {
                 client.pending = false;
@@ -258,7 +280,8 @@ impl Proxy {
     pub fn elapse(&mut self) {
         let now = self.shared.now;
         self.sweep_timers();
-        while let Some((entry, owner)) = self.shared.timers.pop(now) {
+        for _ in 0..DEADLINES {
+            let Some((entry, owner)) = self.shared.timers.pop(now) else { return };
             match owner {
                 Owner::Client(key) => self.client_due(key, entry),
                 Owner::Idle(unit) => self.idle_due(unit, entry),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::client::{Client, Phase};
 use super::exchange::Exchange;
 use super::upstream::Admission;
-use super::{ClientKey, Proxy, ROUNDS, Shared};
+use super::{ClientKey, Proxy, ROUNDS, STEP, Shared};
 use crate::http::{self, Body, Content, Framing, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
@@ -29,6 +29,7 @@ impl Proxy {
     /// Does what can be done for a client, but not more than its share of a turn.
     pub(super) fn advance(&mut self, key: ClientKey) {
         for _ in 0..ROUNDS {
+            self.shared.spent += STEP;
             let Some(client) = self.clients.get_mut(key) else { return };
             let step = match client.phase {
                 Phase::Head => self.read_request(key),
@@ -41,11 +42,17 @@ impl Proxy {
             };
             match step {
                 Step::Again => {}
-                Step::Wait => return,
+                Step::Wait => return self.await_room(key),
                 Step::Close => return self.close(key),
             }
         }
         self.later(key);
+    }
+
+    fn await_room(&mut self, key: ClientKey) {
+        if let Some(client) = self.clients.get_mut(key) {
+            client.await_room(key, &self.shared.registry);
+        }
     }
 
     /// Gives a client another turn, soon and once.
@@ -109,7 +116,7 @@ impl Proxy {
             Err(refusal) => {
                 client.exchange.keep_alive = false;
                 let line = bytes.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-                client.exchange.line.extend_from_slice(&line[..line.len().min(200)]);
+                client.exchange.words.keep(b"", &[&line[..line.len().min(200)]], b"", &mut self.shared.pool);
                 self.answer(key, refusal.status, refusal.reason, None);
                 Step::Again
             }
@@ -140,12 +147,10 @@ impl Proxy {
     fn begin(&mut self, key: ClientKey, head: &RequestHead<'_>, rest: &[u8]) -> usize {
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         let exchange = &mut client.exchange;
-        exchange.remember(head, self.shared.draining);
         exchange.client = client.peer;
-        self.shared.ids.next(&mut exchange.id);
-        if client.trusted {
-            exchange.believe(head);
-        }
+        let own = self.shared.ids.next();
+        let id = if client.trusted { exchange.believe(head).unwrap_or(&own) } else { &own };
+        exchange.remember(head, id, &mut self.shared);
         match self.table.decide(head.host, head.target) {
             Decision::Health => {
                 self.answer(key, 200, "", None);
@@ -194,7 +199,7 @@ impl Proxy {
         exchange.status = status;
         exchange.answered = Some(self.shared.now);
         exchange.keep_alive &= exchange.body.is_done();
-        let accept = Some(exchange.accept.as_slice()).filter(|accept| !accept.is_empty());
+        let accept = exchange.words.accept();
         let content = match status {
             200 => Content::As { content_type: "text/plain; charset=utf-8", body: "OK\n" },
             _ => Content::Page { detail, accept },
@@ -207,7 +212,7 @@ impl Proxy {
             now: unix_ms(self.shared.wall) / 1000,
             retry_after: retry.map(|after| after.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32),
             allow: (status == 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-            request_id: &exchange.id,
+            request_id: exchange.words.id(),
             content,
         };
         let out = client.output.open(&mut self.shared.pool);
@@ -224,8 +229,10 @@ impl Proxy {
         let ready = exchange.unit.and_then(|unit| self.upstreams.get(unit)).and_then(|upstream| upstream.ready);
         self.shared.access.push(exchange, ready, self.shared.now);
         let keep_alive = exchange.keep_alive && exchange.body.is_done() && !self.shared.draining;
+        let silent = exchange.last && exchange.body.is_done();
         exchange.reset(&mut self.shared.pool);
         client.fresh = !client.input.is_empty();
+        client.silent = silent;
         let (phase, after) = match keep_alive {
             true => (Phase::Head, self.shared.limits.timeout_keep_alive),
             false => (Phase::Last, self.shared.limits.timeout_body),
@@ -234,10 +241,11 @@ impl Proxy {
         self.set_alarm(key, after);
     }
 
-    /// The last answer is on its way; the end of writing follows it.
+    /// The last answer is on its way; the end of writing follows it. Who has announced that nothing follows is not waited for.
     fn write_last(&mut self, key: ClientKey) -> Step {
         let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
         match flush(client, &mut self.shared) {
+            Write::Some(_) if client.silent && client.input.is_empty() && !client.wire.is_readable() => Step::Close,
             Write::Some(_) => {
                 client.wire.finish();
                 client.phase = Phase::Linger;
@@ -324,33 +332,31 @@ pub(super) fn flush(client: &mut Client, shared: &mut Shared) -> Write {
 
 impl Exchange {
     /// Takes from a head what is needed later.
-    fn remember(&mut self, head: &RequestHead<'_>, draining: bool) {
+    fn remember(&mut self, head: &RequestHead<'_>, id: &[u8], shared: &mut Shared) {
         self.body = Body::new(head.framing);
         self.head_only = head.method == "HEAD";
         self.upgrade = head.upgrade.is_some();
         self.expects = head.expect_continue;
-        self.keep_alive = head.keep_alive && !draining;
+        self.keep_alive = head.keep_alive && !shared.draining;
+        self.last = !head.keep_alive;
         self.version = head.version;
         self.bytes_in = head.len as u64;
-        self.accept.extend_from_slice(head.fields.find("accept").unwrap_or_default());
         let version: &[u8] = if head.version == Version::Http10 { b" HTTP/1.0" } else { b" HTTP/1.1" };
-        for part in [head.method.as_bytes(), b" ", head.target.as_bytes(), version] {
-            self.line.extend_from_slice(part);
-        }
+        let line = [head.method.as_bytes(), b" ", head.target.as_bytes(), version];
+        let accept = head.fields.find("accept").unwrap_or_default();
+        self.words.keep(id, &line, accept, &mut shared.pool);
         debug_assert!(head.framing != Framing::UntilClose);
     }
 
-    /// Takes a trusted proxy's word for who asks, and for the request's id.
-    fn believe(&mut self, head: &RequestHead<'_>) {
+    /// Takes a trusted proxy's word for who asks. Returns its word for the request's id.
+    fn believe<'b>(&mut self, head: &RequestHead<'b>) -> Option<&'b [u8]> {
         let text = |name| head.fields.find(name).and_then(|value| std::str::from_utf8(value).ok());
         let last = text("x-forwarded-for").and_then(|list| list.rsplit(',').next());
         if let Some(address) = last.and_then(|address| address.trim().parse().ok()) {
             self.client = address;
         }
-        let legal = |id: &&str| (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-        if let Some(id) = text("x-request-id").filter(legal) {
-            id.clone_into(&mut self.id);
-        }
+        let legal = |id: &&[u8]| (1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
+        head.fields.find("x-request-id").filter(legal)
     }
 
     /// Adds bytes of the request's body. Returns how many belong to it.

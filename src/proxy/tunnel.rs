@@ -95,6 +95,7 @@ fn send_up(client: &mut Client, conn: &mut Conn, shared: &mut Shared) -> bool {
     if exchange.unsent() == 0 {
         match client.wire.read(&mut shared.scratch[..WINDOW]) {
             Read::Some(count) => {
+                shared.spent += count;
                 exchange.request = shared.pool.take();
                 exchange.request.extend_from_slice(&shared.scratch[..count]);
                 exchange.sent = 0;
@@ -138,6 +139,7 @@ fn send_down(client: &mut Client, conn: &mut Conn, shared: &mut Shared) -> Down 
         Read::Blocked => return Down::Nothing,
         Read::End | Read::Reset => return Down::End,
     };
+    shared.spent += count;
     let bytes = &shared.scratch[..count];
     let taken = match client.wire.write(bytes, &[]) {
         Write::Some(taken) => taken,

@@ -104,6 +104,7 @@ impl Proxy {
         match sending.go_on(&mut client.wire) {
             Next::Sent(count) => {
                 client.exchange.bytes_out += count;
+                self.shared.spent += usize::try_from(count).unwrap_or(0);
                 let share = sending.is_between_windows();
                 self.set_alarm(key, self.shared.limits.timeout_body);
                 if !share {
@@ -160,6 +161,7 @@ impl Proxy {
         let out = client.output.open(&mut self.shared.pool);
         let all = bytes.end - bytes.start <= SMALL && read_small(file.as_fd(), bytes.clone(), out);
         client.exchange.bytes_out += (out.len() - before) as u64;
+        self.shared.spent += out.len() - before;
         if all {
             return self.finish(key);
         }

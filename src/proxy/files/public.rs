@@ -87,7 +87,7 @@ impl Proxy {
             is_immutable: found.is_immutable,
             version: exchange.version,
             keep_alive: exchange.keep_alive,
-            request_id: &exchange.id,
+            request_id: exchange.words.id(),
             now,
         };
         put_file_head(out, &head);
