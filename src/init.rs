@@ -72,6 +72,8 @@ pub struct Init {
     now: Instant,
     stopping: bool,
     exit: Option<u8>,
+    /// A shutdown has begun: files may be sent for so long.
+    files_until: Option<Instant>,
     readers: Readers,
     reloader: Reloader,
 }
@@ -81,7 +83,7 @@ impl Init {
     pub fn run(mut self) -> u8 {
         self.contain(Self::boot);
         loop {
-            if let Some(code) = self.exit {
+            if let Some(code) = self.exit.filter(|_| !self.waits_for_files()) {
                 self.journal.say(None, format_args!("exit {code}"));
                 self.feed();
                 self.journal.finish(Instant::now() + LAST_LINES);
@@ -89,6 +91,11 @@ impl Init {
             }
             self.contain(Self::turn);
         }
+    }
+
+    /// All units are down, and clients still take files: the last ones for whom time is left.
+    fn waits_for_files(&self) -> bool {
+        self.proxy.is_sending_files() && self.files_until.is_some_and(|end| Instant::now() < end)
     }
 
     /// PID 1 never dies of a mistake of ours: the one thing that was at hand is lost, all else goes on.
@@ -178,7 +185,8 @@ impl Init {
             return Some(Duration::ZERO);
         }
         let own = [self.manager.deadline(), self.again.deadline()];
-        let deadlines = own.into_iter().chain([self.proxy.deadline(), self.journal.deadline()]);
+        let last = self.files_until.filter(|_| self.exit.is_some());
+        let deadlines = own.into_iter().chain([self.proxy.deadline(), self.journal.deadline(), last]);
         let deadline = deadlines.flatten().min()?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
@@ -220,6 +228,9 @@ impl Init {
             self.again.add(self.now, Source::Signals);
         }
         self.reap();
+        if set.stop > 0 && self.exit.is_some() {
+            self.files_until = None;
+        }
         for _ in 0..set.stop {
             self.dispatch(Event::Signalled);
         }
@@ -302,6 +313,7 @@ impl Init {
     fn follow_end(&mut self) {
         if self.manager.is_closing() && !std::mem::replace(&mut self.stopping, true) {
             self.proxy.drain();
+            self.files_until = Some(self.now + self.reloader.config.shutdown.budget.saturating_sub(LAST_LINES));
             self.give_up_reload();
         }
     }

@@ -79,6 +79,7 @@ impl Init {
             now,
             stopping: false,
             exit: None,
+            files_until: None,
             readers: Readers::default(),
             reloader: Reloader::new(directory.to_owned(), config, waker),
         })

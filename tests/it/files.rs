@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 
+use nix::sys::signal::Signal;
+
 use crate::client::request_head;
 use crate::harness::{Init, eventually};
 use crate::procfs;
@@ -282,6 +284,28 @@ fn a_cold_file_arrives_whole() {
     // The thread that reads ends with its work.
     let threads = || fs::read_dir(format!("/proc/{}/task", init.pid())).map_or(0, Iterator::count);
     eventually("two threads: the loop and the journal", || threads() == 2);
+}
+
+#[test]
+fn a_file_on_its_way_arrives_before_the_end() {
+    let setup = site();
+    File::create(setup.path().join("public/huge.bin")).and_then(|file| file.set_len(50_000_000)).expect("a file");
+    let mut init = setup.start();
+    let begin = |init: &Init| {
+        let mut client = init.connect();
+        client.send(&request_head("GET", "/boston/huge.bin", &[], 0)).expect("send");
+        client.head().expect("a head");
+        client
+    };
+    let (mut client, mut never) = (begin(&init), begin(&init));
+    init.signal(Signal::SIGTERM);
+    assert_eq!(client.exactly(50_000_000).expect("the file").len(), 50_000_000);
+    assert!(client.is_closed());
+    // Nobody waits for the other one after a second signal.
+    assert_eq!(init.ended(), None);
+    init.signal(Signal::SIGTERM);
+    assert!(init.wait().success());
+    assert!(never.rest().len() < 50_000_000);
 }
 
 #[test]
