@@ -7,6 +7,7 @@ mod fatal;
 mod hear;
 mod logs;
 mod open;
+mod parting;
 mod reload;
 mod settings;
 mod show;
@@ -14,6 +15,7 @@ mod show;
 use again::Again;
 pub use fatal::Fatal;
 use logs::Readers;
+use parting::Parting;
 use reload::Reloader;
 
 use std::collections::VecDeque;
@@ -71,9 +73,8 @@ pub struct Init {
     started: Instant,
     now: Instant,
     stopping: bool,
+    parting: Parting,
     exit: Option<u8>,
-    /// A shutdown has begun: files may be sent for so long.
-    files_until: Option<Instant>,
     readers: Readers,
     reloader: Reloader,
 }
@@ -83,7 +84,7 @@ impl Init {
     pub fn run(mut self) -> u8 {
         self.contain(Self::boot);
         loop {
-            if let Some(code) = self.exit.filter(|_| !self.waits_for_files()) {
+            if let Some(code) = self.exit.filter(|_| self.has_parted()) {
                 self.journal.say(None, format_args!("exit {code}"));
                 self.feed();
                 self.journal.finish(Instant::now() + LAST_LINES);
@@ -91,11 +92,6 @@ impl Init {
             }
             self.contain(Self::turn);
         }
-    }
-
-    /// All units are down, and clients still take files: the last ones for whom time is left.
-    fn waits_for_files(&self) -> bool {
-        self.proxy.is_sending_files() && self.files_until.is_some_and(|end| Instant::now() < end)
     }
 
     /// PID 1 never dies of a mistake of ours: the one thing that was at hand is lost, all else goes on.
@@ -185,8 +181,8 @@ impl Init {
             return Some(Duration::ZERO);
         }
         let own = [self.manager.deadline(), self.again.deadline()];
-        let last = self.files_until.filter(|_| self.exit.is_some());
-        let deadlines = own.into_iter().chain([self.proxy.deadline(), self.journal.deadline(), last]);
+        let others = [self.proxy.deadline(), self.journal.deadline(), self.parting_deadline()];
+        let deadlines = own.into_iter().chain(others);
         let deadline = deadlines.flatten().min()?;
         Some(deadline.saturating_duration_since(Instant::now()))
     }
@@ -228,9 +224,7 @@ impl Init {
             self.again.add(self.now, Source::Signals);
         }
         self.reap();
-        if set.stop > 0 && self.exit.is_some() {
-            self.files_until = None;
-        }
+        self.parting.signals = self.parting.signals.saturating_add(u32::try_from(set.stop).unwrap_or(u32::MAX));
         for _ in 0..set.stop {
             self.dispatch(Event::Signalled);
         }
@@ -300,6 +294,7 @@ impl Init {
             let Some(fact) = self.proxy.fact() else { return self.follow_end() };
             self.dispatch(match fact {
                 Fact::Wanted(unit) => Event::Wanted(unit),
+                Fact::Unwanted(unit) => Event::Unwanted(unit),
                 Fact::Idled(unit) => Event::Idled(unit),
                 Fact::Idlest(unit) => Event::Idlest(unit),
                 Fact::Served(unit) => Event::Served(unit),
@@ -312,8 +307,8 @@ impl Init {
     /// All ends, by a signal or with an essential unit: nobody is let in any more.
     fn follow_end(&mut self) {
         if self.manager.is_closing() && !std::mem::replace(&mut self.stopping, true) {
+            self.parting.begun = Some(self.now);
             self.proxy.drain();
-            self.files_until = Some(self.now + self.reloader.config.shutdown.budget.saturating_sub(LAST_LINES));
             self.give_up_reload();
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
@@ -174,6 +175,12 @@ impl Wire {
     pub fn finish(&self) {
         // The peer may be gone already: then there is nobody to tell.
         let _ = rustix::net::shutdown(&self.fd, Shutdown::Write);
+    }
+
+    /// Its close is a reset: the peer cannot take what it has read for all that there is.
+    pub fn abort(&self) {
+        // Where it fails, the close is an ordinary one.
+        let _ = rustix::net::sockopt::set_socket_linger(&self.fd, Some(Duration::ZERO));
     }
 
     /// The result of a connect(2) that was under way, once writable.

@@ -1,5 +1,6 @@
 //! What tenantd.toml and the units must not say together.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::{Config, budget};
@@ -18,7 +19,28 @@ pub(super) fn together(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>
         socket(config, draft, report);
         runtime_directory(config, draft, report);
     }
+    proxy_protocol(config, daemon, report);
     budget::check(config, daemon, drafts, report);
+}
+
+/// A PROXY header says who asks: it is worth as much as the trust in who writes it.
+fn proxy_protocol(Config { http, .. }: &Config, daemon: &Layers<'_>, report: &mut Report) {
+    if http.listen_proxy_protocol.is_empty() {
+        return;
+    }
+    let place = daemon.place("http", "listen_proxy_protocol");
+    if http.trusted_proxies.is_empty() {
+        let message =
+            "[http] listen_proxy_protocol: nobody could connect; list your balancers in [http] trusted_proxies";
+        report.error(place, message);
+    }
+    let twice = |address: &&SocketAddr| address.port() != 0 && http.listen.contains(address);
+    if let Some(address) = http.listen_proxy_protocol.iter().find(twice) {
+        report.error(
+            place,
+            format!("[http] listen_proxy_protocol: {address} is in [http] listen too; choose another port"),
+        );
+    }
 }
 
 /// The health check would hide a tenant of the same path.
@@ -32,14 +54,14 @@ fn health(config: &Config, Draft { unit, layers, .. }: &Draft<'_>, report: &mut 
 }
 
 fn socket(config: &Config, Draft { unit, layers, .. }: &Draft<'_>, report: &mut Report) {
-    let taken =
-        match unit.socket.as_ref().map(|socket| &socket.listen) {
-            Some(Listen::Unix(path)) => own_socket(&config.runtime_directory, path),
-            Some(Listen::Tcp(address)) if address.port() != 0 => config.http.listen.iter().any(|front| {
-                front.port() == address.port() && (front.ip().is_unspecified() || front.ip() == address.ip())
-            }),
-            _ => false,
-        };
+    let taken = match unit.socket.as_ref().map(|socket| &socket.listen) {
+        Some(Listen::Unix(path)) => own_socket(&config.runtime_directory, path),
+        Some(Listen::Tcp(address)) if address.port() != 0 => config
+            .http
+            .doors()
+            .any(|front| front.port() == address.port() && (front.ip().is_unspecified() || front.ip() == address.ip())),
+        _ => false,
+    };
     if taken {
         let place = layers.place("socket", "listen");
         report.error(place, "[socket] listen: tenantd itself listens there; choose another address");

@@ -13,7 +13,8 @@ pub struct Difference {
 }
 
 /// Keys that are used once, at the start of tenantd, by section. All others count from now on.
-const AT_START: [(&str, &str); 3] = [("", "runtime_directory"), ("http", "listen"), ("control", "mode")];
+const AT_START: [(&str, &str); 4] =
+    [("", "runtime_directory"), ("http", "listen"), ("http", "listen_proxy_protocol"), ("control", "mode")];
 
 impl Config {
     /// What is different in `new`.
@@ -33,8 +34,10 @@ impl Config {
     /// Takes over from `new` all that counts from now on.
     pub fn adopt(&mut self, new: Self) {
         let listen = std::mem::take(&mut self.http.listen);
+        let listen_proxy_protocol = std::mem::take(&mut self.http.listen_proxy_protocol);
         let (runtime_directory, control) = (std::mem::take(&mut self.runtime_directory), self.control);
-        *self = Self { runtime_directory, control, http: Http { listen, ..new.http }, ..new };
+        let http = Http { listen, listen_proxy_protocol, ..new.http };
+        *self = Self { runtime_directory, control, http, ..new };
     }
 }
 
@@ -59,6 +62,9 @@ mod tests {
             "http",
             &[
                 "trusted_proxies",
+                "waiting",
+                "never_wake",
+                "traceparent",
                 "timeout_head",
                 "timeout_keep_alive",
                 "timeout_response",

@@ -8,7 +8,7 @@ mod network;
 #[cfg(test)]
 mod tests;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,9 +84,21 @@ section! {
     pub struct Http in "http" (fields) {
         /// Addresses of the front door; default `0.0.0.0:3000`.
         listen: Vec<SocketAddr> as addresses = vec![(Ipv4Addr::UNSPECIFIED, 3000).into()];
+        /// Further addresses, for balancers that speak HAProxy's PROXY protocol (version 1 or 2): each connection must begin
+        /// with its header, and only `trusted_proxies` may connect. Default: none.
+        listen_proxy_protocol: Vec<SocketAddr> as more_addresses = Vec::new();
         /// Proxies of ours in front of us, as networks; their X-Forwarded-*, Forwarded, X-Real-IP, X-Request-Id and
-        /// X-Request-Start are believed. Default: nobody's.
+        /// X-Request-Start are believed. Who asks is the last address of X-Forwarded-For that is none of them. Default: nobody's.
         trusted_proxies: Vec<Network> = Vec::new();
+        /// Most requests that wait, for all tenants together; default 4096. Beyond it 503 with Retry-After, but for the first
+        /// of each tenant, so that no flood keeps the others asleep.
+        waiting: usize as positive = 4096;
+        /// Paths below a tenant's prefix that do not wake it; `*` is any text. While it sleeps the path of `[health]` gets 200,
+        /// the others 404; while it runs they are its own. An empty list switches it off. Default: "/up", "/robots.txt",
+        /// "/favicon.ico", "/apple-touch-icon*.png", "/.well-known/security.txt", "/.env*", "/.git/*", "/wp-*", "*.php".
+        never_wake: Vec<String> as patterns = NEVER_WAKE.map(str::to_owned).to_vec();
+        /// A request without a valid W3C `traceparent` gets one, marked as sampled; default true.
+        traceparent: bool = true;
         /// Longest time for a whole request head; default 10 s. Then 408.
         timeout_head: Duration as positive = Duration::from_secs(10);
         /// Longest time between two requests of a connection; default 300 s (kamal-proxy keeps idle connections).
@@ -150,15 +162,57 @@ section! {
     }
 }
 
+/// Probes, what browsers and robots ask for by themselves, and what scanners look for.
+const NEVER_WAKE: [&str; 9] = [
+    "/up",
+    "/robots.txt",
+    "/favicon.ico",
+    "/apple-touch-icon*.png",
+    "/.well-known/security.txt",
+    "/.env*",
+    "/.git/*",
+    "/wp-*",
+    "*.php",
+];
+
+/// Patterns of paths.
+fn patterns(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
+    let all = Vec::<String>::read(node, cx)?;
+    for (pattern, item) in all.iter().zip(node.items()) {
+        if !pattern.starts_with(['/', '*']) || pattern.contains(['?', '#']) {
+            cx.error(item.place, format!("\"{pattern}\" matches no path; begin it with / or *, without ? and #"));
+        }
+    }
+    Some(all)
+}
+
+impl Http {
+    /// All addresses of the front door.
+    pub fn doors(&self) -> impl Iterator<Item = &SocketAddr> {
+        self.listen.iter().chain(&self.listen_proxy_protocol)
+    }
+
+    /// The address is a proxy's of ours.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(address))
+    }
+}
+
 /// One address, or several.
 fn addresses(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<SocketAddr>> {
+    let all = more_addresses(node, cx)?;
+    if all.is_empty() {
+        cx.error(node.place, "nothing would listen; write [\"0.0.0.0:3000\"]");
+    }
+    Some(all)
+}
+
+/// The same, or none.
+fn more_addresses(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<SocketAddr>> {
     if node.value.is_str() {
         return SocketAddr::read(node, cx).map(|address| vec![address]);
     }
     let all = Vec::<SocketAddr>::read(node, cx)?;
-    if all.is_empty() {
-        cx.error(node.place, "nothing would listen; write [\"0.0.0.0:3000\"]");
-    }
     for (index, (address, item)) in all.iter().zip(node.items()).enumerate() {
         if address.port() != 0 && all[..index].contains(address) {
             cx.error(item.place, format!("{address} is listed twice; leave one out"));

@@ -51,14 +51,19 @@ fn an_empty_directory_is_the_smallest_configuration() {
 #[test]
 fn every_key_of_the_daemon() {
     let text = "runtime_directory = '/r'\n[http]\nlisten = ['[::]:80', '127.0.0.1:0']\n\
-        trusted_proxies = ['10.0.0.0/8']\ntimeout_head = 1\ntimeout_keep_alive = '2m'\n\
+        listen_proxy_protocol = '127.0.0.1:81'\ntrusted_proxies = ['10.0.0.0/8']\nwaiting = 9\nnever_wake = ['*.php']\n\
+        traceparent = false\ntimeout_head = 1\ntimeout_keep_alive = '2m'\n\
         timeout_response = '3s'\ntimeout_body = '4s'\ntimeout_tunnel = '5h'\n[health]\npath = '/alive'\n[pool]\nboots = 6\n\
         [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
         runtime_directory: "/r".into(),
         http: Http {
             listen: vec!["[::]:80".parse().unwrap(), "127.0.0.1:0".parse().unwrap()],
+            listen_proxy_protocol: vec!["127.0.0.1:81".parse().unwrap()],
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            waiting: 9,
+            never_wake: vec!["*.php".into()],
+            traceparent: false,
             timeout_head: Duration::from_secs(1),
             timeout_keep_alive: Duration::from_secs(120),
             timeout_response: Duration::from_secs(3),

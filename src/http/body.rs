@@ -1,5 +1,7 @@
 //! The progress of one body through its framing. Sees every byte once, keeps none.
 
+use std::ops::Range;
+
 use super::chunked::{Chunked, Malformed};
 use super::framing::Framing;
 
@@ -45,6 +47,15 @@ impl Body {
             data(&input[..taken]);
         }
         Ok(taken)
+    }
+
+    /// Where the trailer fields lie in the input of the last [`Body::feed`]; nearly always empty. Without these bytes the body
+    /// is the same body without trailers.
+    pub fn trailers(&self) -> Range<usize> {
+        match &self.progress {
+            Progress::Chunked(chunked) => chunked.trailers(),
+            Progress::Left(_) | Progress::UntilClose => 0..0,
+        }
     }
 
     /// The body is complete. Never for one that ends by the close of the connection.

@@ -3,6 +3,8 @@
 //! Size: 1 to 16 hex digits. Extensions: visible ASCII behind a `;`, at most 1 KiB a line. Line ends: CRLF only. Trailers:
 //! valid field lines, at most 8 KiB, none that frames, routes or authenticates.
 
+use std::ops::Range;
+
 use super::control::is_tchar;
 use super::kind::Kind;
 
@@ -26,7 +28,9 @@ pub(super) struct Chunked {
     /// Hex digits read, then bytes of the extension, then bytes of the trailers.
     count: u16,
     name: [u8; NAME],
-    name_len: usize,
+    name_len: u8,
+    /// Where trailer fields lie in the input of the last call, which has less than 4 GiB.
+    trailers: (u32, u32),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,18 +52,31 @@ enum State {
     Done,
 }
 
+impl State {
+    /// In the middle of a trailer line: the byte before and the byte behind belong to it.
+    fn is_trailer(self) -> bool {
+        matches!(self, State::Name | State::Value | State::ValueLf)
+    }
+}
+
 impl Chunked {
     pub fn new() -> Chunked {
-        Chunked { state: State::Size, left: 0, count: 0, name: [0; NAME], name_len: 0 }
+        Chunked { state: State::Size, left: 0, count: 0, name: [0; NAME], name_len: 0, trailers: (0, 0) }
     }
 
     pub fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
+    /// See [`super::Body::trailers`].
+    pub fn trailers(&self) -> Range<usize> {
+        self.trailers.0 as usize..self.trailers.1 as usize
+    }
+
     /// See [`super::Body::feed`].
     pub fn feed(&mut self, input: &[u8], mut data: impl FnMut(&[u8])) -> Result<usize, Malformed> {
         let mut at = 0;
+        self.trailers = (0, 0);
         while at < input.len() && self.state != State::Done {
             if self.state == State::Data {
                 let rest = &input[at..];
@@ -71,7 +88,12 @@ impl Chunked {
                     self.state = State::DataCr;
                 }
             } else {
+                let before = self.state;
                 self.state = self.step(input[at])?;
+                if before.is_trailer() || self.state.is_trailer() {
+                    let start = if self.trailers.1 == 0 { at as u32 } else { self.trailers.0 };
+                    self.trailers = (start, at as u32 + 1);
+                }
                 at += 1;
             }
         }
@@ -144,14 +166,14 @@ impl Chunked {
         if self.state == State::Line {
             self.name_len = 0;
         }
-        if self.name_len < NAME {
-            self.name[self.name_len] = b;
+        if let Some(place) = self.name.get_mut(usize::from(self.name_len)) {
+            *place = b;
             self.name_len += 1;
         }
     }
 
     fn name_is_allowed(&self) -> bool {
-        let name = &self.name[..self.name_len];
+        let name = &self.name[..usize::from(self.name_len)];
         !name.contains(&b'_') && Kind::of(name).allowed_in_trailers()
     }
 

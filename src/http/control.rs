@@ -58,10 +58,12 @@ impl<'b> Control<'b> {
         !self.close && (version == Version::Http11 || self.keep_alive)
     }
 
-    /// The one protocol that Upgrade asks for; a list is not honoured, h2c never.
+    /// The one protocol that Upgrade asks for, or agrees to, where Connection says so (RFC 9110 §7.8); a list is not
+    /// honoured, h2c never.
     pub fn protocol(&self) -> Option<&'b str> {
-        let value = self.upgrade.filter(|value| !value.is_empty() && value.iter().all(|&b| is_protocol(b)))?;
-        str::from_utf8(value).ok().filter(|name| !name.eq_ignore_ascii_case("h2c"))
+        let value = self.upgrade.filter(|_| self.connection_upgrade)?;
+        let is_name = !value.is_empty() && value.iter().all(|&b| is_protocol(b));
+        str::from_utf8(value).ok().filter(|name| is_name && !name.eq_ignore_ascii_case("h2c"))
     }
 
     fn note_upgrade(&mut self, value: &'b [u8]) {

@@ -15,6 +15,10 @@ pub struct To<'a> {
     pub keep_alive: bool,
     /// Added as X-Request-Id unless the tenant sends one; empty: not added.
     pub request_id: &'a str,
+    /// Date for an answer that has none (RFC 9110 §6.6.1: whoever has a clock must add it); empty: not added.
+    pub date: &'a [u8],
+    /// The client takes trailers: Trailer passes.
+    pub trailers: bool,
 }
 
 /// What the caller owes the client after the head.
@@ -34,12 +38,15 @@ pub fn forward_response(out: &mut Vec<u8>, head: &ResponseHead, to: &To) -> Deli
     out.extend_from_slice(b"HTTP/1.1 ");
     put_decimal(out, head.status.into());
     put(out, [b" ", head.reason.as_bytes(), b"\r\n"]);
-    let has_id = put_end_to_end(out, head);
+    let has = put_end_to_end(out, head, to.trailers);
     let interim = head.status < 200;
     let dechunk = head.framing == Framing::Chunked && to.version == Version::Http10;
     let close = !interim && (!to.keep_alive || dechunk || head.framing == Framing::UntilClose);
     if !interim {
-        if !has_id && !to.request_id.is_empty() {
+        if !has.date && !to.date.is_empty() {
+            put_field(out, "Date", to.date);
+        }
+        if !has.id && !to.request_id.is_empty() {
             put_field(out, "X-Request-Id", to.request_id.as_bytes());
         }
         put_length(out, head, dechunk);
@@ -53,13 +60,25 @@ pub fn forward_response(out: &mut Vec<u8>, head: &ResponseHead, to: &To) -> Deli
     Delivery { dechunk, close }
 }
 
-fn put_end_to_end(out: &mut Vec<u8>, head: &ResponseHead) -> bool {
-    let mut has_id = false;
+/// What the tenant has said itself.
+#[derive(Default)]
+struct Has {
+    id: bool,
+    date: bool,
+}
+
+fn put_end_to_end(out: &mut Vec<u8>, head: &ResponseHead, trailers: bool) -> Has {
+    let mut has = Has::default();
     for line in head.fields.lines() {
         let passes = match Kind::of(line.name) {
             Kind::Hop | Kind::Length | Kind::Coding | Kind::Te | Kind::Accel => false,
+            Kind::Trailer => trailers,
             Kind::RequestId => {
-                has_id = true;
+                has.id = true;
+                true
+            }
+            Kind::Date => {
+                has.date = true;
                 true
             }
             Kind::Plain => !head.fields.ends_here(line.name),
@@ -69,7 +88,7 @@ fn put_end_to_end(out: &mut Vec<u8>, head: &ResponseHead) -> bool {
             put_line(out, &line);
         }
     }
-    has_id
+    has
 }
 
 /// The length of an answer without a body (to HEAD, or 304) tells what a GET would get: it passes. 204 has none (RFC 9110 §8.6).

@@ -4,23 +4,31 @@
 use std::io::Write;
 use std::net::IpAddr;
 
+use super::control::decimal;
+use super::framing::Version;
 use super::kind::Kind;
 use super::put::{put, put_decimal, put_field, put_framing, put_line};
 use super::request::RequestHead;
+use super::trace::{is_traceparent, put_traceparent};
 
 /// What this hop knows about a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Hop<'a> {
     /// Address of the peer.
+    pub peer: IpAddr,
+    /// Who asks: the peer, or whom a trusted peer names ([`super::client_address()`]).
     pub client: IpAddr,
-    /// The peer spoke TLS with us.
+    /// The client spoke TLS.
     pub https: bool,
-    /// Our X-Request-Id; a trusted peer's own is kept instead.
+    /// X-Request-Id: made by us, or a trusted peer's that the caller found fit.
     pub request_id: &'a str,
+    /// 32 hexadecimal digits for a trace that begins here; empty: none begins.
+    pub trace_id: &'a [u8],
     /// When the request came, in Unix milliseconds, for X-Request-Start.
     pub start_ms: u64,
-    /// The peer is a proxy of ours: its X-Forwarded-*, Forwarded, X-Real-IP, X-Request-Start and X-Request-Id are kept,
-    /// X-Forwarded-For is appended to. Of anyone else they are dropped and made anew.
+    /// The peer is a proxy of ours: its X-Forwarded-*, Forwarded and X-Request-Start are kept, X-Forwarded-For is appended to,
+    /// and X-Real-IP is kept where X-Forwarded-For names nobody. Of anyone else they are dropped and made anew. X-Sendfile-Type
+    /// and X-Accel-* are nobody's to say but ours.
     pub trusted: bool,
     /// We send files for the tenant: it is told so by X-Sendfile-Type. Nobody else may tell it that, trusted or not, since
     /// nobody else gets the answer.
@@ -38,7 +46,7 @@ pub fn forward_request(out: &mut Vec<u8>, head: &RequestHead, hop: &Hop) {
     out.reserve(head.len + 512);
     put(out, [head.method.as_bytes(), b" ", head.target.as_bytes(), b" HTTP/1.1\r\n"]);
     put_field(out, "Host", host.as_bytes());
-    let kept = put_end_to_end(out, head, hop.trusted);
+    let kept = put_end_to_end(out, head, hop);
     put_hop(out, head, host, hop, &kept);
     if hop.sends_files {
         put_field(out, "X-Sendfile-Type", b"X-Sendfile");
@@ -50,41 +58,61 @@ pub fn forward_request(out: &mut Vec<u8>, head: &RequestHead, hop: &Hop) {
     if let Some(protocol) = head.upgrade {
         put_field(out, "Connection", b"Upgrade");
         put_field(out, "Upgrade", protocol.as_bytes());
+    } else if head.trailers {
+        out.extend_from_slice(b"TE: trailers\r\nConnection: TE\r\n");
     }
     out.extend_from_slice(b"\r\n");
 }
 
-/// Which of a trusted peer's fields are there, so that we do not make them.
+/// Which fields are there, so that we do not make them.
 #[derive(Default)]
-struct Kept {
+struct Kept<'b> {
     forwarded_for: bool,
     forwarded_proto: bool,
     forwarded_host: bool,
     real_ip: bool,
-    request_id: bool,
     request_start: bool,
+    trace: Trace<'b>,
 }
 
-fn put_end_to_end(out: &mut Vec<u8>, head: &RequestHead, trusted: bool) -> Kept {
+/// The fields of W3C Trace Context, from anyone: they are no statement of trust.
+#[derive(Default)]
+struct Trace<'b> {
+    parent: Option<&'b [u8]>,
+    parents: usize,
+    state: bool,
+}
+
+fn put_end_to_end<'b>(out: &mut Vec<u8>, head: &RequestHead<'b>, hop: &Hop) -> Kept<'b> {
+    let trusted = hop.trusted;
     let mut kept = Kept::default();
     for line in head.fields.lines() {
         let kind = Kind::of(line.name);
         let passes = match kind {
-            Kind::Plain => !head.fields.ends_here(line.name),
+            Kind::Plain | Kind::Date => !head.fields.ends_here(line.name),
             Kind::Protected => true,
-            Kind::Te => line.value.eq_ignore_ascii_case(b"trailers"),
-            Kind::Hop | Kind::Length | Kind::Coding | Kind::Host | Kind::Expect => false,
+            Kind::Hop | Kind::Length | Kind::Coding | Kind::Host | Kind::Expect | Kind::Te => false,
+            // The trailers of a request do not pass, see Exchange::take_body.
+            Kind::Trailer | Kind::RequestId | Kind::Accel => false,
+            Kind::MaxForwards => head.method != "OPTIONS" || !put_max_forwards(out, line.value),
+            Kind::TraceParent => {
+                kept.trace.parent = Some(line.value);
+                kept.trace.parents += 1;
+                false
+            }
+            Kind::TraceState => {
+                kept.trace.state = true;
+                false
+            }
             Kind::ForwardedFor => {
                 kept.forwarded_for |= trusted;
                 false
             }
             Kind::ForwardedProto => keep(&mut kept.forwarded_proto, trusted),
             Kind::ForwardedHost => keep(&mut kept.forwarded_host, trusted),
-            Kind::RealIp => keep(&mut kept.real_ip, trusted),
-            Kind::RequestId => keep(&mut kept.request_id, trusted),
+            Kind::RealIp => keep(&mut kept.real_ip, trusted && hop.client == hop.peer),
             Kind::RequestStart => keep(&mut kept.request_start, trusted),
             Kind::Forwarded => trusted,
-            Kind::Accel => false,
         };
         if passes && !line.name.contains(&b'_') {
             put_line(out, &line);
@@ -107,7 +135,7 @@ fn put_hop(out: &mut Vec<u8>, head: &RequestHead, host: &str, hop: &Hop, kept: &
             put(out, [line.value, b", "]);
         }
     }
-    put_address(out, hop.client);
+    put_address(out, hop.peer);
     out.extend_from_slice(b"\r\n");
     if !kept.real_ip {
         out.extend_from_slice(b"X-Real-IP: ");
@@ -120,14 +148,43 @@ fn put_hop(out: &mut Vec<u8>, head: &RequestHead, host: &str, hop: &Hop, kept: &
     if !kept.forwarded_host {
         put_field(out, "X-Forwarded-Host", host.as_bytes());
     }
-    if !kept.request_id {
-        put_field(out, "X-Request-Id", hop.request_id.as_bytes());
-    }
+    put_field(out, "X-Request-Id", hop.request_id.as_bytes());
     if !kept.request_start {
         out.extend_from_slice(b"X-Request-Start: t=");
         put_decimal(out, hop.start_ms);
         out.extend_from_slice(b"\r\n");
     }
+    put_trace(out, head, hop, &kept.trace);
+    put_via(out, head.version);
+}
+
+/// One valid traceparent passes, with its tracestate; in the place of anything else a trace begins.
+fn put_trace(out: &mut Vec<u8>, head: &RequestHead, hop: &Hop, trace: &Trace) {
+    match trace.parent {
+        Some(parent) if trace.parents == 1 && is_traceparent(parent) => {
+            put_field(out, "traceparent", parent);
+            if trace.state {
+                let states = head.fields.lines().filter(|line| Kind::of(line.name) == Kind::TraceState);
+                states.for_each(|line| put_line(out, &line));
+            }
+        }
+        _ if hop.trace_id.is_empty() => {}
+        _ => put_traceparent(out, hop.trace_id),
+    }
+}
+
+/// A gateway must say Via in requests, and may in answers (RFC 9110 §7.6.3): there we do not, as it says nothing to a client.
+fn put_via(out: &mut Vec<u8>, version: Version) {
+    out.extend_from_slice(if version == Version::Http10 { b"Via: 1.0 tenantd\r\n" } else { b"Via: 1.1 tenantd\r\n" });
+}
+
+/// OPTIONS may go one hop less far (RFC 9110 §7.6.2). False if the value is no number; then it passes as it is.
+fn put_max_forwards(out: &mut Vec<u8>, value: &[u8]) -> bool {
+    let Some(hops) = decimal(value) else { return false };
+    out.extend_from_slice(b"Max-Forwards: ");
+    put_decimal(out, hops.saturating_sub(1));
+    out.extend_from_slice(b"\r\n");
+    true
 }
 
 /// An IPv4 address that came over an IPv6 socket is written as IPv4.

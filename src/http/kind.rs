@@ -17,8 +17,18 @@ pub(super) enum Kind {
     Host,
     /// Expect: made anew.
     Expect,
-    /// TE: only `trailers` passes.
+    /// TE: made anew where the client takes trailers (RFC 9110 §10.1.4).
     Te,
+    /// Trailer: passes where trailers do.
+    Trailer,
+    /// Date: added to an answer that has none.
+    Date,
+    /// Max-Forwards: counts the hops of OPTIONS.
+    MaxForwards,
+    /// W3C traceparent.
+    TraceParent,
+    /// W3C tracestate: only beside a valid traceparent.
+    TraceState,
     /// X-Forwarded-For.
     ForwardedFor,
     /// X-Forwarded-Proto.
@@ -43,13 +53,19 @@ impl Kind {
     pub fn of(name: &[u8]) -> Kind {
         let known: &[(&str, Kind)] = match name.len() {
             2 => &[("te", Kind::Te)],
-            4 => &[("host", Kind::Host)],
+            4 => &[("host", Kind::Host), ("date", Kind::Date)],
             5 => &[("proxy", Kind::Hop)],
             6 => &[("cookie", Kind::Protected), ("expect", Kind::Expect)],
-            7 => &[("upgrade", Kind::Hop)],
+            7 => &[("upgrade", Kind::Hop), ("trailer", Kind::Trailer)],
             9 => &[("x-real-ip", Kind::RealIp), ("forwarded", Kind::Forwarded), ("client-ip", Kind::Forwarded)],
-            10 => &[("connection", Kind::Hop), ("keep-alive", Kind::Hop), ("x-sendfile", Kind::Accel)],
-            12 => &[("x-request-id", Kind::RequestId)],
+            10 => &[
+                ("connection", Kind::Hop),
+                ("keep-alive", Kind::Hop),
+                ("tracestate", Kind::TraceState),
+                ("x-sendfile", Kind::Accel),
+            ],
+            11 => &[("traceparent", Kind::TraceParent)],
+            12 => &[("x-request-id", Kind::RequestId), ("max-forwards", Kind::MaxForwards)],
             13 => &[("authorization", Kind::Protected)],
             14 => &[("content-length", Kind::Length), ("http2-settings", Kind::Hop)],
             15 => &[
@@ -78,7 +94,7 @@ impl Kind {
 
     /// May a trailer have this name? Never one that frames, routes, authenticates or names a peer (RFC 9110 §6.5.1).
     pub fn allowed_in_trailers(self) -> bool {
-        self == Kind::Plain
+        matches!(self, Kind::Plain | Kind::Date)
     }
 }
 

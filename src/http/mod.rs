@@ -3,6 +3,7 @@
 mod body;
 mod chunked;
 mod control;
+mod date;
 mod deliver;
 mod extent;
 mod fields;
@@ -11,6 +12,7 @@ mod forward;
 mod framing;
 mod host;
 mod kind;
+mod proxy_protocol;
 mod put;
 mod refusal;
 mod reply;
@@ -19,15 +21,20 @@ mod response;
 mod target;
 #[cfg(test)]
 mod tests;
+mod trace;
+mod trusted;
 
 pub use body::Body;
 pub use chunked::Malformed;
+pub use date::Date;
 pub use deliver::{Delivery, To, forward_response};
 pub use extent::{MAX_FIELDS, MAX_LINE};
 pub use fields::{Field, Fields};
 pub use forward::{Hop, forward_request};
 pub use framing::{Framing, Version};
+pub use proxy_protocol::Preamble;
 pub use refusal::Refusal;
-pub use reply::{Content, Reply, reason_phrase, reply, wants_html};
+pub use reply::{Content, REFRESH, Reply, reason_phrase, reply, wants_html};
 pub use request::{MAX_HEAD, RequestHead};
 pub use response::{MAX_RESPONSE_HEAD, ResponseHead};
+pub use trusted::{client_address, request_id};

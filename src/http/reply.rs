@@ -1,8 +1,6 @@
 //! Our own answers, complete with their body: health, refusals, waiting and failing tenants. No clock here.
 
-use std::io::Write;
-use std::time::{Duration, UNIX_EPOCH};
-
+use super::date::Date;
 use super::framing::Version;
 use super::put::{put, put_connection, put_decimal, put_field};
 
@@ -46,7 +44,12 @@ pub enum Content<'a> {
         /// The request's Accept field.
         accept: Option<&'a [u8]>,
     },
+    /// A page for people who wait for a boot; it asks again by itself.
+    Starting,
 }
+
+/// Seconds after which the page of [`Content::Starting`] asks again.
+pub const REFRESH: u32 = 2;
 
 /// Appends the whole answer.
 pub fn reply(out: &mut Vec<u8>, r: &Reply) {
@@ -56,6 +59,7 @@ pub fn reply(out: &mut Vec<u8>, r: &Reply) {
             let format = Format::of(accept);
             put_reply(out, r, format.content_type(), &format.page(r, detail));
         }
+        Content::Starting => put_reply(out, r, Format::Html.content_type(), &starting(r)),
     }
 }
 
@@ -107,7 +111,7 @@ fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &str) {
     out.extend_from_slice(b"HTTP/1.1 ");
     put_decimal(out, r.status.into());
     put(out, [b" ", reason_phrase(r.status).as_bytes(), b"\r\n"]);
-    put_date(out, r.now);
+    put_field(out, "Date", Date::new(r.now).text());
     if !matches!(r.status, 204 | 304) {
         put_field(out, "Content-Type", content_type.as_bytes());
         out.extend_from_slice(b"Content-Length: ");
@@ -133,13 +137,6 @@ fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &str) {
     if !r.head_only && !matches!(r.status, 204 | 304) {
         out.extend_from_slice(body.as_bytes());
     }
-}
-
-fn put_date(out: &mut Vec<u8>, now: u64) {
-    const END_OF_9999: u64 = 253_402_300_799; // httpdate panics beyond
-    let date = httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(now.min(END_OF_9999)));
-    // Writing to a Vec cannot fail.
-    drop(write!(out, "Date: {date}\r\n"));
 }
 
 /// Formats of an error page.
@@ -176,7 +173,7 @@ impl Format {
     fn page(self, r: &Reply, detail: &str) -> String {
         let (status, title) = (r.status, reason_phrase(r.status));
         match self {
-            Format::Html => html(r, title, detail),
+            Format::Html => html(r, "", title, detail),
             Format::Json => {
                 let error =
                     serde_json::json!({"status": status, "error": title, "detail": detail, "request_id": r.request_id});
@@ -187,9 +184,21 @@ impl Format {
     }
 }
 
-fn html(r: &Reply, title: &str, detail: &str) -> String {
+/// Without a script, and with the browser's own clock: it works wherever a page does.
+fn starting(r: &Reply) -> String {
+    let head = format!(
+        "<meta http-equiv=refresh content={REFRESH}><style>h1::before{{content:\"\";display:inline-block;width:.6em;height:.6em;\
+         margin-right:.5em;border:.12em solid #8884;border-top-color:#48c;border-radius:50%;animation:turn 1s linear infinite}}\
+         @keyframes turn{{to{{transform:rotate(1turn)}}}}@media(prefers-reduced-motion){{h1::before{{animation:none}}}}</style>"
+    );
+    let detail = "This application was asleep. It will be here in a moment; the page loads by itself.";
+    html(r, &head, "Starting", detail)
+}
+
+/// `head`: more of its head, in markup.
+fn html(r: &Reply, head: &str, title: &str, detail: &str) -> String {
     let mut page = format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>{title}</title>\
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>{title}</title>{head}\
          <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem;color:#333;background:#fff}}\
          small{{color:#888}}@media(prefers-color-scheme:dark){{body{{color:#ddd;background:#111}}}}</style><h1>{title}</h1><p>"
     );
@@ -257,7 +266,6 @@ mod tests {
         assert!(sent(&Reply { version: Version::Http10, ..REPLY }).contains("Connection: keep-alive\r\n"));
         let empty = sent(&Reply { status: 204, ..REPLY });
         assert!(!empty.contains("Content-") && empty.ends_with("\r\n\r\n"));
-        assert!(sent(&Reply { now: u64::MAX, ..REPLY }).contains("Date: Fri, 31 Dec 9999"));
     }
 
     #[test]
@@ -274,6 +282,16 @@ mod tests {
             assert_eq!(Format::of(accept.map(str::as_bytes)), format, "{accept:?}");
             assert_eq!(wants_html(accept.map(str::as_bytes)), format == Format::Html);
         }
+    }
+
+    #[test]
+    fn the_page_of_a_boot_asks_again_and_nobody_keeps_it() {
+        let page = sent(&Reply { content: Content::Starting, retry_after: Some(2), ..REPLY });
+        let (head, body) = page.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("Content-Type: text/html; charset=utf-8\r\n"));
+        assert!(head.contains("Retry-After: 2") && head.contains("Cache-Control: no-store"), "{head}");
+        assert!(body.contains("<meta http-equiv=refresh content=2>") && !body.contains("<script"), "{body}");
+        assert_eq!(body.matches("<style>").count(), body.matches("</style>").count());
     }
 
     #[test]

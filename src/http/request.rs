@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use super::control::{Control, is_tchar};
 use super::extent::{MAX_FIELDS, find_head};
-use super::fields::Fields;
+use super::fields::{Fields, list};
 use super::framing::{Framing, Version};
 use super::host::parse_host;
 use super::refusal::Refusal;
@@ -30,6 +30,8 @@ pub struct RequestHead<'b> {
     pub keep_alive: bool,
     /// Upgrade protocol asked for (`websocket`) by a GET of HTTP/1.1 without a body whose Connection names it; never `h2c`.
     pub upgrade: Option<&'b str>,
+    /// The client takes trailers (TE: trailers, HTTP/1.1).
+    pub trailers: bool,
     /// Expect: 100-continue on a request with a body (HTTP/1.1).
     pub expect_continue: bool,
     /// Bytes of the head in the input, its empty line (and a CRLF before it) included.
@@ -77,11 +79,20 @@ impl<'b> RequestHead<'b> {
             version,
             framing,
             keep_alive: control.persists(version),
-            upgrade: if upgradable && control.connection_upgrade { control.protocol() } else { None },
+            upgrade: if upgradable { control.protocol() } else { None },
+            trailers: seen.trailers && version == Version::Http11,
             expect_continue: seen.expects && has_body && version == Version::Http11,
             len: extent.end,
             fields: Fields::new(&bytes[extent.fields..extent.end - 2], control.nominates),
         }))
+    }
+}
+
+impl RequestHead<'_> {
+    /// OPTIONS about the server itself, or that may go no further (RFC 9110 §7.6.2, §9.3.7): ours to answer, whoever the
+    /// tenant would be. It wakes none.
+    pub fn ends_here(&self) -> bool {
+        self.method == "OPTIONS" && (self.target == "*" || self.fields.find("max-forwards") == Some(b"0"))
     }
 }
 
@@ -103,6 +114,7 @@ struct Seen<'b> {
     control: Control<'b>,
     host: Option<&'b str>,
     expects: bool,
+    trailers: bool,
 }
 
 impl<'b> Seen<'b> {
@@ -110,6 +122,7 @@ impl<'b> Seen<'b> {
         let mut seen = Seen::default();
         for field in fields {
             match field.name.len() {
+                2 if field.name.eq_ignore_ascii_case("te") => seen.trailers |= takes_trailers(field.value),
                 4 if field.name.eq_ignore_ascii_case("host") => seen.note_host(field.value)?,
                 6 if field.name.eq_ignore_ascii_case("expect") => seen.note_expect(field.value)?,
                 _ => seen.control.note(field.name, field.value)?,
@@ -145,4 +158,9 @@ impl<'b> Seen<'b> {
             None => Framing::None,
         }
     }
+}
+
+/// TE lists `trailers` (RFC 9110 §10.1.4).
+fn takes_trailers(value: &[u8]) -> bool {
+    list(value).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
 }

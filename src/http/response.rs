@@ -71,12 +71,14 @@ fn parse(bytes: &[u8], to_head: bool) -> Result<Option<ResponseHead<'_>>, Refusa
         return Err(Refusal::bad("101 without one Upgrade"));
     }
     let framing = body_framing(status, to_head, &control);
+    // A body where none may be would be taken for the next answer: one that is announced ends the connection.
+    let lies = matches!(status, 100..200 | 204) && (control.chunked || control.length.is_some_and(|length| length > 0));
     Ok(Some(ResponseHead {
         status,
         reason,
         version,
         framing,
-        keep_alive: control.persists(version) && framing != Framing::UntilClose && status != 101,
+        keep_alive: control.persists(version) && framing != Framing::UntilClose && status != 101 && !lies,
         upgrade,
         len: extent.end,
         fields: Fields::new(&bytes[extent.fields..extent.end - 2], control.nominates),

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use slotmap::SecondaryMap;
 
-use super::{Again, Fatal, Init, Readers, Reloader};
+use super::{Again, Fatal, Init, Parting, Readers, Reloader};
 use crate::boot::{self, Inherited};
 use crate::config::{Config, Loaded};
 use crate::control::{self, Server};
@@ -78,8 +78,8 @@ impl Init {
             started: now,
             now,
             stopping: false,
+            parting: Parting::default(),
             exit: None,
-            files_until: None,
             readers: Readers::default(),
             reloader: Reloader::new(directory.to_owned(), config, waker),
         })
@@ -126,9 +126,15 @@ fn open_doors(
     let table = Table::new(&config.health.path);
     let proxy = Proxy::new(registry(poller)?, config.http.clone(), table, config.log.access, private, waker);
     let mut proxy = proxy.map_err(fatal("seed the request ids"))?;
-    let open = |address| proxy.open_door(address).map_err(|error| Fatal::address(&address, error));
-    let listen = config.http.listen.iter().copied().map(open).map(|opened| Ok(opened?.to_string()));
-    let listen = listen.collect::<Result<_, _>>()?;
+    let mut open =
+        |&address, proxied| proxy.open_door(address, proxied).map_err(|error| Fatal::address(&address, error));
+    let mut listen = Vec::new();
+    for address in &config.http.listen {
+        listen.push(open(address, false)?.to_string());
+    }
+    for address in &config.http.listen_proxy_protocol {
+        listen.push(format!("{} (PROXY protocol)", open(address, true)?));
+    }
     Ok((proxy, listen))
 }
 

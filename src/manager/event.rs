@@ -13,6 +13,8 @@ pub enum Event {
     Asked(JobId, UnitId, JobKind),
     /// A request waits for the tenant, or a connection lies in its listener's queue.
     Wanted(UnitId),
+    /// All who waited for the tenant have left: a start that has not begun is off.
+    Unwanted(UnitId),
     /// The tenant has had no request, no WebSocket and nothing waiting for its `idle_stop`.
     Idled(UnitId),
     /// The tenant has answered its first request since it was started: it works.

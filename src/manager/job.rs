@@ -14,6 +14,8 @@ pub(super) struct Job {
     pub ids: Vec<JobId>,
     /// A person's word is behind it.
     pub asked: bool,
+    /// Only requests are behind it.
+    request: bool,
     /// Why its stop is wanted.
     why: Why,
     /// Its stop has begun, or its reload.
@@ -27,28 +29,31 @@ pub(super) struct Job {
 pub(super) struct Word {
     job: Option<JobId>,
     asked: bool,
+    request: bool,
     why: Why,
 }
 
 impl Word {
     /// Nobody waits for the result.
     pub(super) const NOBODY: Self = Self::because(Why::Dependency, false);
+    /// A client, that may leave before anything has begun.
+    const REQUEST: Self = Self { request: true, ..Self::NOBODY };
 
     /// A person.
     fn person(job: JobId) -> Self {
-        Self { job: Some(job), asked: true, why: Why::Asked }
+        Self { job: Some(job), asked: true, request: false, why: Why::Asked }
     }
 
     /// What follows from something else; `asked`: from a person's word.
     pub(super) const fn because(why: Why, asked: bool) -> Self {
-        Self { job: None, asked, why }
+        Self { job: None, asked, request: false, why }
     }
 }
 
 impl Job {
     fn new(kind: JobKind, word: Word) -> Self {
-        let ids = word.job.into_iter().collect();
-        Self { kind, ids, asked: word.asked, why: word.why, begun: false, then: Vec::new() }
+        let (ids, Word { asked, request, why, .. }) = (word.job.into_iter().collect(), word);
+        Self { kind, ids, asked, request, why, begun: false, then: Vec::new() }
     }
 
     /// A start that nobody waits for.
@@ -74,6 +79,7 @@ impl Job {
     fn join(&mut self, word: Word) {
         self.ids.extend(word.job);
         self.asked |= word.asked;
+        self.request &= word.request;
     }
 }
 
@@ -276,7 +282,7 @@ impl Manager {
         let Some(entry) = self.units.get_mut(id) else { return };
         let state = entry.service.state;
         if state.rests() && state.hold().is_none() && entry.wanted {
-            self.start(id, Word::NOBODY);
+            self.start(id, Word::REQUEST);
         } else if !state.keeps() && !entry.has(JobKind::Stop) {
             entry.wanted = false;
         }
@@ -289,9 +295,26 @@ impl Manager {
         match state.hold() {
             _ if self.closing.is_some() => {}
             Some(hold) if hold.refuse => self.say(Action::Refuse(id, hold.until)),
-            None if state.rests() => self.start(id, Word::NOBODY),
+            None if state.rests() => self.start(id, Word::REQUEST),
             Some(_) | None if state.keeps() => entry.wanted = true,
             Some(_) | None => {}
+        }
+    }
+
+    /// Nobody waits for the unit any more: its start is off, unless it has begun or somebody else needs it.
+    pub(super) fn unwant(&mut self, id: UnitId) {
+        let needs = |other: &UnitId| {
+            let links = self.graph.links(*other);
+            links.requires.contains(&id) || links.wants.contains(&id)
+        };
+        if self.queue.iter().any(needs) {
+            return;
+        }
+        let Some(entry) = self.units.get_mut(id) else { return };
+        entry.wanted = false;
+        let request = entry.job.as_ref().is_some_and(|job| job.kind == JobKind::Start && job.request);
+        if request && entry.service.state.waiting() {
+            self.step(id, Input::Halt(Why::Idle));
         }
     }
 }

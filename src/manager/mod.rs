@@ -180,6 +180,7 @@ impl Manager {
             Event::Wanted(id) if self.is_leaving(id) => {}
             Event::Asked(job, id, kind) => self.ask(job, id, kind),
             Event::Wanted(id) => self.want(id),
+            Event::Unwanted(id) => self.unwant(id),
             Event::Idled(id) => self.idled(id),
             Event::Served(id) => self.step(id, Input::Served),
             Event::Drained(id) => self.step(id, Input::Drained),

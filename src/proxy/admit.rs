@@ -1,8 +1,5 @@
 //! The way of a request to its tenant: whether it may be sent, how it is written, and where it waits.
 
-use std::time::Duration;
-
-use super::client::Phase;
 use super::session::unix_ms;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy};
@@ -10,12 +7,13 @@ use crate::http::{self, Hop, RequestHead};
 use crate::unit::UnitId;
 
 impl Proxy {
-    /// What to do with a request to a tenant.
-    pub(super) fn admission(&self, unit: UnitId) -> Admission {
-        match self.upstreams.get(unit) {
-            Some(upstream) if !self.shared.draining => upstream.admit(self.shared.now),
-            _ => Admission::Refuse(Duration::from_secs(1)),
+    /// Answers a request that does not get to its tenant now. False: it does, or waits for it.
+    pub(super) fn turn_down(&mut self, key: ClientKey, unit: UnitId, admission: Admission, target: &str) -> bool {
+        if let Admission::Refuse(after) = admission {
+            self.answer(key, 503, "the application is not available", Some(after));
+            return true;
         }
+        admission == Admission::Wait && self.let_sleep(key, unit, target) || self.has_scout(unit) && self.show_page(key)
     }
 
     /// Writes a request as the tenant gets it, with what is there of its body. Returns how much of `rest` that was;
@@ -31,9 +29,11 @@ impl Proxy {
         let files = self.upstreams.get(unit).and_then(|upstream| upstream.files.as_ref());
         client.exchange.lends = files.is_some_and(|files| files.lends());
         let hop = Hop {
-            client: client.peer,
-            https: false,
+            peer: client.peer,
+            client: client.exchange.client,
+            https: client.https,
             request_id: client.exchange.words.id(),
+            trace_id: if self.shared.limits.traceparent { self.shared.ids.last() } else { b"" },
             start_ms: unix_ms(self.shared.wall),
             trusted: client.trusted,
             sends_files: client.exchange.lends,
@@ -51,23 +51,12 @@ impl Proxy {
         }
     }
 
-    /// Sends a request that is written, lets it wait, or refuses it.
+    /// Sends a request that is written, or lets it wait.
     pub(super) fn enter(&mut self, key: ClientKey, unit: UnitId, admission: Admission) {
-        match admission {
-            Admission::Send => {
-                self.dispatch(key, unit);
-            }
-            Admission::Wait => {
-                let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else {
-                    return;
-                };
-                let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
-                upstream.waiting.push_back(key);
-                client.phase = Phase::Waiting;
-                self.want(unit);
-                self.set_alarm(key, wait);
-            }
-            Admission::Refuse(after) => self.answer(key, 503, "the application is not available", Some(after)),
+        if admission == Admission::Send {
+            self.dispatch(key, unit);
+        } else {
+            self.let_wait(key, unit, false);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::client::Client;
 use super::conn::Conn;
 use super::exchange::{Loss, MAX_INTERIM};
 use super::files::take_order;
-use super::session::flush;
+use super::session::{flush, unix_ms};
 use crate::http::{self, Body, ResponseHead, To, Version};
 use crate::wire::{Read, Write};
 
@@ -100,7 +100,8 @@ fn pass_heads(client: &mut Client, conn: &mut Conn, shared: &mut Shared, mut byt
             return Answer::File(answer);
         }
         bytes = &bytes[head.len..];
-        if switched && !client.exchange.upgrade {
+        let asked = head.upgrade.is_some_and(|protocol| client.exchange.words.asks_for(protocol));
+        if switched && !asked {
             return Answer::Bad("the application switched protocols without being asked");
         }
         let interim = head.status < 200 && !switched;
@@ -130,6 +131,8 @@ fn forward_head(client: &mut Client, conn: &mut Conn, shared: &mut Shared, head:
         version: exchange.version,
         keep_alive: exchange.keep_alive && whole && !shared.draining,
         request_id: exchange.words.id(),
+        date: shared.date.at(unix_ms(shared.wall) / 1000),
+        trailers: exchange.trailers,
     };
     let delivery = http::forward_response(&mut shared.head, head, &to);
     if head.status < 200 && head.status != 101 {
@@ -161,7 +164,15 @@ fn pass_body(client: &mut Client, conn: &mut Conn, shared: &mut Shared, bytes: &
     // More than an answer: nobody asked for it, and nothing that follows can be trusted.
     conn.reusable &= taken == bytes.len();
     let after = if body.is_done() { Answer::Done } else { Answer::Progress };
-    let raw = if dechunk { &[][..] } else { &bytes[..taken] };
+    let trailers = if exchange.trailers { 0..0 } else { body.trailers() };
+    let raw = match dechunk {
+        true => &[][..],
+        false if trailers.is_empty() => &bytes[..taken],
+        false => {
+            head.extend_from_slice(&bytes[..trailers.start]);
+            &bytes[trailers.end..taken]
+        }
+    };
     write_out(client, shared, raw, after)
 }
 

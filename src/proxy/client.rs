@@ -21,6 +21,8 @@ pub(super) struct Client {
     pub wide: bool,
     /// It is a proxy of ours.
     pub trusted: bool,
+    /// It spoke TLS, as the balancer in front of us says.
+    pub https: bool,
     /// Where it stands.
     pub phase: Phase,
     /// Bytes read and not yet understood: a part of a head, or pipelined requests.
@@ -42,6 +44,8 @@ pub(super) struct Client {
 /// Where a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// A balancer has to say first whose connection it is.
+    Preamble,
     /// Between requests, or in the middle of a head.
     Head,
     /// In a tenant's waiting room.
@@ -71,13 +75,14 @@ impl Client {
     }
 
     /// A connection that was just accepted.
-    pub fn new(wire: Wire, peer: IpAddr, trusted: bool, now: Instant) -> Self {
+    pub fn new(wire: Wire, peer: IpAddr, trusted: bool, phase: Phase, now: Instant) -> Self {
         Self {
             wire,
             peer,
             wide: false,
             trusted,
-            phase: Phase::Head,
+            https: false,
+            phase,
             input: Buffer::default(),
             fresh: false,
             pending: false,

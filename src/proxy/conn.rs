@@ -1,6 +1,7 @@
 //! One connection to a tenant.
 
 use std::io;
+use std::time::Instant;
 
 use super::buffer::Buffer;
 use super::{ClientKey, ConnKey};
@@ -28,9 +29,20 @@ pub(super) struct Conn {
     pub unix: bool,
     /// It can be used again after the current answer.
     pub reusable: bool,
+    /// Requests that it has served before the one at hand.
+    pub served: u16,
+    /// When it came into the pool last.
+    pub rested: Instant,
 }
 
 impl Conn {
+    /// A connection that nobody has used yet.
+    pub fn new(wire: Wire, unit: UnitId, unix: bool, now: Instant) -> Self {
+        let connecting = !wire.is_writable();
+        let input = Buffer::default();
+        Self { wire, unit, client: None, input, connecting, wide: !unix, unix, reusable: true, served: 0, rested: now }
+    }
+
     /// Watches it from the start.
     pub fn watch(&self, key: ConnKey, registry: &Registry) -> io::Result<()> {
         let source = Source::Upstream(data(key));

@@ -9,14 +9,15 @@ use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use slotmap::{DefaultKey, KeyData, SlotMap};
 
-use super::client::Client;
+use super::client::{Client, Phase};
 use super::timers::{Alarm, Owner};
+use super::trust::distrust;
 use super::{Proxy, client_source, listener};
 use crate::poller::{Source, data};
 use crate::wire::Wire;
 
 /// Connections accepted before the others have their turn.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 /// Descriptors for everything but clients and tenants' sockets: processes' pipes, operators, the log.
 const RESERVE: usize = 96;
 /// Pause after a lack of descriptors or memory.
@@ -25,47 +26,54 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The listeners of the front door.
 #[derive(Debug)]
 pub(super) struct Doors {
-    listeners: SlotMap<DefaultKey, OwnedFd>,
+    pub listeners: SlotMap<DefaultKey, Door>,
     pub alarm: Alarm,
     /// There was no room, and it was said.
     crowded: bool,
+    /// A connection was closed for want of trust, and it was said.
+    distrusted: bool,
     /// Most descriptors that we may open.
     files: usize,
+}
+
+/// One listener.
+#[derive(Debug)]
+pub(super) struct Door {
+    fd: OwnedFd,
+    /// Each connection begins with a PROXY header.
+    proxied: bool,
 }
 
 impl Doors {
     /// No door yet.
     pub fn new() -> Self {
         let files = crate::boot::open_files().and_then(|(files, _)| usize::try_from(files).ok());
-        Self { listeners: SlotMap::new(), alarm: Alarm::default(), crowded: false, files: files.unwrap_or(usize::MAX) }
+        Self {
+            listeners: SlotMap::new(),
+            alarm: Alarm::default(),
+            crowded: false,
+            distrusted: false,
+            files: files.unwrap_or(usize::MAX),
+        }
     }
 }
 
 impl Proxy {
-    /// Opens the front door at an address; returns it with the port that was chosen.
-    pub fn open_door(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+    /// Opens the front door at an address; returns it with the port that was chosen. `proxied`: each connection begins with
+    /// a PROXY header, and only trusted proxies may connect.
+    pub fn open_door(&mut self, address: SocketAddr, proxied: bool) -> io::Result<SocketAddr> {
         let fd = listener::door(address)?;
         let bound = SocketAddr::try_from(rustix::net::getsockname(&fd)?)?;
-        let key = self.doors.listeners.insert(fd);
-        let fd = self.doors.listeners[key].as_fd();
+        let key = self.doors.listeners.insert(Door { fd, proxied });
+        let fd = self.doors.listeners[key].fd.as_fd();
         self.shared.registry.add_reader(fd, Source::Door(data(key)))?;
         Ok(bound)
     }
 
-    /// Closes the front door: from now on connections are refused, answers end their connections, and who waits is told
-    /// that nothing will be started any more.
-    pub fn drain(&mut self) {
-        self.doors.listeners.clear();
-        self.shared.draining = true;
-        let waiting: Vec<_> = self.upstreams.values_mut().flat_map(|up| std::mem::take(&mut up.waiting)).collect();
-        for key in waiting {
-            self.turn_away(key);
-        }
-    }
-
     /// Accepts what is there.
     pub(super) fn accept(&mut self, key: KeyData) {
-        let Some(fd) = self.doors.listeners.get(key.into()) else { return };
+        let Some(Door { fd, proxied }) = self.doors.listeners.get(key.into()) else { return };
+        let proxied = *proxied;
         let room = self.room();
         for taken in 0..BATCH {
             if taken >= room {
@@ -76,15 +84,21 @@ impl Proxy {
                     let peer = address.and_then(|address| SocketAddr::try_from(address).ok());
                     let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip().to_canonical());
                     let now = self.shared.now;
-                    let trusted = self.shared.limits.trusted_proxies.iter().any(|network| network.contains(peer));
-                    let key = self.clients.insert(Client::new(Wire::new(client), peer, trusted, now));
+                    let trusted = self.shared.limits.trusts(peer);
+                    if proxied && !trusted {
+                        distrust(&mut self.doors.distrusted, peer);
+                        continue;
+                    }
+                    let phase = if proxied { Phase::Preamble } else { Phase::Head };
+                    let key = self.clients.insert(Client::new(Wire::new(client), peer, trusted, phase, now));
                     let client = &mut self.clients[key];
                     if let Err(error) = self.shared.registry.add_reader(client.wire.fd(), client_source(key)) {
                         log::warn!("cannot watch a connection: {error}");
                         self.clients.remove(key);
                         continue;
                     }
-                    let due = now + self.shared.limits.timeout_keep_alive;
+                    let limits = &self.shared.limits;
+                    let due = now + if proxied { limits.timeout_head } else { limits.timeout_keep_alive };
                     self.shared.timers.set(&mut client.alarm, due, Owner::Client(key));
                 }
                 Err(Errno::INTR | Errno::CONNABORTED) => {}

@@ -43,6 +43,8 @@ pub(super) struct Exchange {
     pub lends: bool,
     /// The client asked for another protocol.
     pub upgrade: bool,
+    /// The client takes trailers.
+    pub trailers: bool,
     /// The client holds its body back until the tenant says 100 (Continue), or until it has waited long enough.
     pub expects: bool,
     /// The client has announced that it is its last request.
@@ -100,6 +102,7 @@ impl Exchange {
             head_only: false,
             lends: false,
             upgrade: false,
+            trailers: false,
             expects: false,
             last: false,
             keep_alive: true,
@@ -131,6 +134,7 @@ impl Exchange {
         self.head_only = false;
         self.lends = false;
         self.upgrade = false;
+        self.trailers = false;
         self.expects = false;
         self.last = false;
         self.keep_alive = true;
@@ -178,15 +182,25 @@ impl Exchange {
 
     /// May the request be sent again? Only where it is proven that the tenant has not acted on it: on a unix socket
     /// `EPIPE` and `ECONNRESET` say that it did not read all that we sent (which may be less than all of it), and an
-    /// application acts on whole requests. An end after all was read is never repeated: it may have been acted on.
-    /// A connection to a port proves nothing unless nothing could be sent.
-    pub fn may_retry(&self, loss: Loss, unix: bool) -> bool {
+    /// application acts on whole requests. A connection to a port proves nothing unless nothing could be sent.
+    ///
+    /// What may have been acted on is repeated once, on a connection of its own, where that does no harm (RFC 9110 §9.2.2)
+    /// and where the connection was `reused`: then the likely reason is that it was just being closed. A fresh one ends
+    /// because of the request, which would do the same again.
+    pub fn may_retry(&self, loss: Loss, unix: bool, reused: bool) -> bool {
         let untouched = match loss {
             Loss::Unwritable => unix || self.sent == 0,
             Loss::Reset => unix,
             Loss::End => false,
         };
-        untouched && self.intact && self.answer.is_none() && self.interim == 0 && self.tries < MAX_TRIES
+        let repeatable = reused && self.tries <= 1 && self.is_idempotent();
+        (untouched || repeatable) && self.intact && self.answer.is_none() && self.interim == 0 && self.tries < MAX_TRIES
+    }
+
+    /// To do it twice is to do it once (RFC 9110 §9.2.2; TRACE is never forwarded).
+    fn is_idempotent(&self) -> bool {
+        let method = self.words.line().split(|byte| *byte == b' ').next().unwrap_or_default();
+        [&b"GET"[..], b"HEAD", b"PUT", b"DELETE", b"OPTIONS"].contains(&method)
     }
 }
 
@@ -213,9 +227,45 @@ mod tests {
             exchange.request = vec![0; 10];
             exchange.sent = sent;
             exchange.intact = intact;
-            assert_eq!(exchange.may_retry(loss, unix), may, "{loss:?} unix={unix} sent={sent} intact={intact}");
+            exchange.words.keep(b"", &[b"POST /"], b"", &mut Pool::default());
+            for reused in [false, true] {
+                assert_eq!(
+                    exchange.may_retry(loss, unix, reused),
+                    may,
+                    "{loss:?} unix={unix} sent={sent} intact={intact}"
+                );
+            }
             exchange.tries = MAX_TRIES;
-            assert!(!exchange.may_retry(loss, unix));
+            assert!(!exchange.may_retry(loss, unix, true));
+        }
+    }
+
+    #[test]
+    fn what_does_no_harm_twice_is_sent_twice_after_a_connection_that_may_have_been_stale() {
+        for (method, reused, tries, intact, may) in [
+            ("GET", true, 1, true, true),
+            ("HEAD", true, 1, true, true),
+            ("PUT", true, 1, true, true),
+            ("DELETE", true, 1, true, true),
+            ("OPTIONS", true, 1, true, true),
+            ("POST", true, 1, true, false),
+            ("PATCH", true, 1, true, false),
+            ("get", true, 1, true, false),
+            ("GETTER", true, 1, true, false),
+            ("GET", false, 1, true, false),
+            ("GET", true, 2, true, false),
+            ("GET", true, 1, false, false),
+        ] {
+            let mut exchange = Exchange::idle(Instant::now());
+            exchange.words.keep(b"", &[method.as_bytes(), b" / HTTP/1.1"], b"", &mut Pool::default());
+            (exchange.sent, exchange.tries, exchange.intact) = (10, tries, intact);
+            for (loss, unix) in [(Loss::End, true), (Loss::End, false), (Loss::Reset, false), (Loss::Unwritable, false)]
+            {
+                let case = format!("{method} {reused} {tries} {intact} {loss:?} {unix}");
+                assert_eq!(exchange.may_retry(loss, unix, reused), may, "{case}");
+            }
+            exchange.interim = 1;
+            assert!(!exchange.may_retry(Loss::End, true, reused), "{method}: an answer has begun");
         }
     }
 
@@ -223,12 +273,12 @@ mod tests {
     fn an_answer_that_has_begun_is_the_end_of_it() {
         let mut exchange = Exchange::idle(Instant::now());
         exchange.body = Body::new(Framing::Length(5));
-        assert!(exchange.may_retry(Loss::Reset, true), "the rest of its body is still to come");
+        assert!(exchange.may_retry(Loss::Reset, true, false), "the rest of its body is still to come");
         exchange.interim = 1;
-        assert!(!exchange.may_retry(Loss::Reset, true));
+        assert!(!exchange.may_retry(Loss::Reset, true, false));
         exchange.interim = 0;
         exchange.answer = Some(Body::new(Framing::Length(5)));
-        assert!(!exchange.may_retry(Loss::Reset, true));
+        assert!(!exchange.may_retry(Loss::Reset, true, false));
     }
 
     #[test]

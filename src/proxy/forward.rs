@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::answer::{Answer, read_answer};
-use super::buffer::Buffer;
 use super::client::{Client, Phase};
 use super::conn::Conn;
 use super::exchange::Loss;
@@ -33,7 +32,7 @@ impl Proxy {
                 exchange.tries += 1;
                 exchange.conn = Some(conn);
                 self.conns[conn].client = Some(key);
-                self.upstreams[unit].busy += 1;
+                self.upstreams[unit].begin(exchange.upgrade);
                 let after = self.patience(key, unit);
                 self.set_alarm(key, after);
                 true
@@ -50,24 +49,12 @@ impl Proxy {
         }
     }
 
-    /// An idle connection. One to a port is looked at first: after its end, writing to it would still seem to succeed.
-    fn pooled(&mut self, unit: UnitId) -> Option<ConnKey> {
-        while let Some(key) = self.upstreams.get_mut(unit)?.pool.pop() {
-            if self.conns.get(key).is_some_and(|conn| conn.unix || conn.wire.is_silent()) {
-                return Some(key);
-            }
-            self.conns.remove(key);
-        }
-        None
-    }
-
     fn connect(&mut self, unit: UnitId) -> std::io::Result<ConnKey> {
         let listener = &self.upstreams[unit].listener;
         let (fd, stands) = listener.connect()?;
         let unix = listener.is_unix();
         let wire = if stands { Wire::new(fd) } else { Wire::connecting(fd) };
-        let input = Buffer::default();
-        let conn = Conn { wire, unit, client: None, input, connecting: !stands, wide: !unix, unix, reusable: true };
+        let conn = Conn::new(wire, unit, unix, self.shared.now);
         let key = self.conns.insert(conn);
         let added = self.conns[key].watch(key, &self.shared.registry);
         added.inspect_err(|_| drop(self.conns.remove(key)))?;
@@ -82,7 +69,9 @@ impl Proxy {
         };
         let waited = self.shared.now.saturating_duration_since(client.exchange.arrived);
         match (&upstream.route, upstream.served) {
-            (Some(route), None) => route.wait.saturating_sub(waited),
+            (Some(route), None) => {
+                self.until_page(key, unit).unwrap_or(route.wait).min(route.wait.saturating_sub(waited))
+            }
             (_, Some(_)) | (None, None) => self.shared.limits.timeout_response,
         }
     }
@@ -181,14 +170,14 @@ impl Proxy {
         conn.client = None;
         // Unread bytes would be taken for the start of the next answer.
         let silent = !conn.wire.is_readable() && !conn.wire.is_read_closed() && conn.input.is_empty();
-        let reusable = reusable && conn.reusable && silent;
+        let reusable = reusable && conn.has_strength() && silent;
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         match tunnel {
             true => upstream.tunnels -= 1,
-            false => upstream.busy -= 1,
+            false => upstream.end(client.exchange.upgrade),
         }
         if reusable && upstream.gate == super::upstream::Gate::Open {
-            upstream.pool.push(conn_key);
+            self.pool(conn_key, unit);
         } else if let Some(mut conn) = self.conns.remove(conn_key) {
             conn.input.clear(&mut self.shared.pool);
         }
@@ -198,8 +187,7 @@ impl Proxy {
 
     /// Sends requests that wait, in order, as far as the tenant takes them.
     pub(super) fn serve_waiting(&mut self, unit: UnitId) {
-        while let Some(upstream) = self.upstreams.get_mut(unit).filter(|upstream| upstream.has_room()) {
-            let Some(key) = upstream.waiting.pop_front() else { return };
+        while let Some(key) = self.next_waiting(unit) {
             if !self.clients.contains_key(key) {
                 continue;
             }
@@ -212,7 +200,7 @@ impl Proxy {
 }
 
 /// The first answer since the gate was opened is news.
-fn note_served(upstream: &mut Upstream, unit: UnitId, shared: &mut Shared) {
+pub(super) fn note_served(upstream: &mut Upstream, unit: UnitId, shared: &mut Shared) {
     if upstream.served.is_none() {
         upstream.served = Some(shared.now);
         shared.facts.push_back(Fact::Served(unit));

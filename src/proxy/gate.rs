@@ -10,7 +10,6 @@ use super::timers::Owner;
 use super::upstream::{Gate, Upstream, Watch};
 use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
 use crate::poller::{Source, data};
-use crate::proxy::buffer::Buffer;
 use crate::proxy::client::Phase;
 use crate::unit::{Unit, UnitId};
 use crate::wire::Wire;
@@ -155,7 +154,7 @@ impl Proxy {
     /// Closes the connections that nobody uses.
     pub(super) fn close_idle(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
-        for key in upstream.pool.drain(..).chain(upstream.probing.take()) {
+        for key in upstream.pool.drain(..).chain(upstream.probing.take()).chain(upstream.scout.take()) {
             self.conns.remove(key);
         }
     }
@@ -182,9 +181,9 @@ impl Proxy {
     /// that the next start does not act on a request that has been answered.
     pub fn refuse(&mut self, unit: UnitId, until: Instant) {
         let users = self.users(unit);
+        let waiting = self.empty_room(unit);
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         upstream.gate = Gate::Refusing(until);
-        let waiting = std::mem::take(&mut upstream.waiting);
         let unanswered = |key: &ClientKey| {
             self.clients.get(*key).is_some_and(|c| c.phase == Phase::Exchange && c.exchange.answer.is_none())
         };
@@ -204,16 +203,7 @@ impl Proxy {
         let Some(address) = upstream.listener.port() else { return };
         match upstream.listener.connect() {
             Ok((fd, _)) => {
-                let conn = Conn {
-                    wire: Wire::connecting(fd),
-                    unit,
-                    client: None,
-                    input: Buffer::default(),
-                    connecting: true,
-                    wide: true,
-                    unix: false,
-                    reusable: true,
-                };
+                let conn = Conn::new(Wire::connecting(fd), unit, false, self.shared.now);
                 let key = self.conns.insert(conn);
                 match self.conns[key].watch(key, &self.shared.registry) {
                     Ok(()) => upstream.probing = Some(key),
@@ -272,7 +262,7 @@ impl Proxy {
     fn probed(&mut self, unit: UnitId, key: ConnKey) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         upstream.probing = None;
-        upstream.pool.push(key);
+        self.pool(key, unit);
         self.shared.facts.push_back(Fact::Reached(unit));
         self.serve_waiting(unit);
     }

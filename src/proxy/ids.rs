@@ -9,6 +9,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 pub(super) struct Ids {
     seed: u64,
     count: u64,
+    last: [u8; 32],
 }
 
 impl Ids {
@@ -18,7 +19,7 @@ impl Ids {
         getrandom(&mut bytes[..], GetRandomFlags::empty())?;
         let (seed, count) = bytes.split_at(8);
         let number = |half: &[u8]| half.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
-        Ok(Self { seed: number(seed), count: number(count) })
+        Ok(Self { seed: number(seed), count: number(count), last: [b'0'; 32] })
     }
 
     /// The next id, 32 hexadecimal digits.
@@ -26,7 +27,15 @@ impl Ids {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         self.count = self.count.wrapping_add(1);
         let words = [mix(self.seed ^ self.count), mix(self.seed.wrapping_add(self.count.rotate_left(32)))];
-        std::array::from_fn(|digit| DIGITS[(words[digit / 16] >> (60 - digit % 16 * 4) & 15) as usize])
+        // Neither half is zero, as an id of a trace must not be.
+        let words = words.map(|word| word.max(1));
+        self.last = std::array::from_fn(|digit| DIGITS[(words[digit / 16] >> (60 - digit % 16 * 4) & 15) as usize]);
+        self.last
+    }
+
+    /// The last id, which also names the trace that begins with its request.
+    pub fn last(&self) -> &[u8] {
+        &self.last
     }
 }
 
@@ -49,6 +58,7 @@ mod tests {
         for _ in 0..10_000 {
             let id = ids.next();
             assert!(id.iter().all(u8::is_ascii_hexdigit), "{id:?}");
+            assert_eq!(ids.last(), id);
             assert!(seen.insert(id));
         }
     }

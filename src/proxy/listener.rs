@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, sockopt};
@@ -175,6 +176,12 @@ impl Listener {
                 Err(_) => return,
             }
         }
+    }
+
+    /// A connection lies in its queue.
+    pub(super) fn has_queue(&self) -> bool {
+        let mut looked = [PollFd::new(&self.fd, PollFlags::IN)];
+        poll(&mut looked, Some(&Timespec::default())).is_err() || looked[0].revents().contains(PollFlags::IN)
     }
 
     /// The listening descriptor, to be watched while the tenant is down.

@@ -4,23 +4,29 @@ use std::time::Duration;
 
 use super::client::Phase;
 use super::exchange::Loss;
+use super::say::Say;
 use super::session::Step;
 use super::{ClientKey, Proxy};
 use crate::unit::UnitId;
 
 /// When to ask again after a failure that may be over soon.
-const SOON: Option<Duration> = Some(Duration::from_secs(1));
+pub(super) const SOON: Option<Duration> = Some(Duration::from_secs(1));
 
 impl Proxy {
     /// Takes a request out of the waiting room, or off its connection, and answers it ourselves.
     pub(super) fn refuse_client(&mut self, key: ClientKey, status: u16, detail: &str, retry: Option<Duration>) {
+        self.answer_instead(key, status, Say::Detail(detail), retry);
+    }
+
+    /// The same in other words.
+    pub(super) fn answer_instead(&mut self, key: ClientKey, status: u16, say: Say<'_>, retry: Option<Duration>) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let unit = client.exchange.unit;
-        if let Some(upstream) = unit.and_then(|unit| self.upstreams.get_mut(unit)) {
-            upstream.forget(key);
+        if let Some(unit) = unit {
+            self.leave_room(key, unit);
         }
         self.release(key, false);
-        self.answer(key, status, detail, retry);
+        self.say(key, status, say, retry);
         if let Some(unit) = unit {
             self.rest(unit);
         }
@@ -42,8 +48,8 @@ impl Proxy {
     pub(super) fn lose(&mut self, key: ClientKey, loss: Loss) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let (Some(unit), Some(conn)) = (client.exchange.unit, client.exchange.conn) else { return };
-        let unix = self.conns.get(conn).is_some_and(|conn| conn.unix);
-        if !client.exchange.may_retry(loss, unix) {
+        let Some(conn) = self.conns.get(conn) else { return };
+        if !client.exchange.may_retry(loss, conn.unix, conn.served > 0) {
             return self.refuse_client(key, 502, "the application closed the connection", None);
         }
         if self.shared.draining {
@@ -85,21 +91,18 @@ impl Proxy {
 
     /// Back into the waiting room: it was first, and is first again.
     fn put_back(&mut self, key: ClientKey, unit: UnitId) {
-        let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else { return };
+        let Some(client) = self.clients.get_mut(key) else { return };
         client.exchange.sent = 0;
-        client.phase = Phase::Waiting;
-        upstream.waiting.push_front(key);
-        let waited = match client.exchange.tries {
-            0 => self.shared.now.saturating_duration_since(client.exchange.arrived),
-            _ => Duration::ZERO,
-        };
-        let wait = upstream.route.as_ref().map_or(Duration::ZERO, |route| route.wait);
-        self.set_alarm(key, wait.saturating_sub(waited));
-        self.want(unit);
+        // What was sent once has its whole time again, from now.
+        client.exchange.dispatched = Some(self.shared.now);
+        self.let_wait(key, unit, true);
     }
 
     /// No answer in time.
     pub(super) fn exchange_due(&mut self, key: ClientKey) {
+        if self.show_page(key) {
+            return;
+        }
         let Some(client) = self.clients.get(key) else { return };
         let Some(unit) = client.exchange.unit else { return };
         let exchange = &client.exchange;

@@ -4,10 +4,12 @@
 mod access;
 mod admit;
 mod answer;
+mod asleep;
 mod buffer;
 mod client;
 mod conn;
 mod door;
+mod drain;
 mod exchange;
 mod files;
 mod forward;
@@ -15,11 +17,18 @@ mod gate;
 mod ids;
 mod listener;
 mod loss;
+mod pool;
+mod preamble;
 mod renew;
+mod room;
+mod say;
 mod session;
 mod timers;
+mod trust;
 mod tunnel;
 mod upstream;
+mod waiting;
+mod waiting_page;
 mod words;
 
 use std::collections::VecDeque;
@@ -31,6 +40,7 @@ use std::time::{Duration, Instant, SystemTime};
 use slotmap::{SecondaryMap, SlotMap};
 
 use crate::config::Http;
+use crate::http::Date;
 use crate::poller::{Readiness, Registry, Source, Waker, data};
 use crate::route::Table;
 use crate::unit::UnitId;
@@ -57,6 +67,8 @@ slotmap::new_key_type! {
 pub enum Fact {
     /// A request waits, or lies in the listener's queue, and the tenant is down.
     Wanted(UnitId),
+    /// Whoever waited for it has left.
+    Unwanted(UnitId),
     /// Nothing in flight, no WebSocket, nothing waiting for its `idle_stop`.
     Idled(UnitId),
     /// Room is wanted: of those that are idle, this one is so longest.
@@ -107,8 +119,11 @@ struct Shared {
     facts: VecDeque<Fact>,
     /// Clients that have something to do in this turn.
     pending: VecDeque<ClientKey>,
+    /// How many wait, for all tenants together.
+    waiting: usize,
     access: AccessLog,
     ids: Ids,
+    date: Date,
     limits: Http,
     /// Work done in this turn, in bytes.
     spent: usize,
@@ -151,8 +166,10 @@ impl Proxy {
             head: Vec::with_capacity(1024),
             facts: VecDeque::new(),
             pending: VecDeque::new(),
+            waiting: 0,
             access: AccessLog::new(access),
             ids: Ids::new()?,
+            date: Date::new(0),
             limits,
             spent: 0,
             now,
@@ -213,6 +230,7 @@ impl Proxy {
         match client {
             Some(client) => self.attend(client),
             // Nobody has asked: the tenant closes an idle connection, or talks out of turn.
+            None if self.is_scout(key, unit) => self.scout_ready(key, unit),
             None if edge.readable || edge.read_closed || edge.broken => self.drop_idle(key, unit),
             None => {}
         }
@@ -286,6 +304,7 @@ impl Proxy {
                 Owner::Client(key) => self.client_due(key, entry),
                 Owner::Idle(unit) => self.idle_due(unit, entry),
                 Owner::Probe(unit) => self.probe_due(unit, entry),
+                Owner::Pool(unit) => self.pool_due(unit, entry),
                 Owner::Accept => self.accept_due(entry),
             }
         }
@@ -329,6 +348,7 @@ fn alarm_of(
         Owner::Client(key) => clients.get(key).map(|client| client.alarm),
         Owner::Idle(unit) => upstreams.get(unit).map(|upstream| upstream.idle),
         Owner::Probe(unit) => upstreams.get(unit).map(|upstream| upstream.probe),
+        Owner::Pool(unit) => upstreams.get(unit).map(|upstream| upstream.stale),
         Owner::Accept => Some(doors.alarm),
     }
 }

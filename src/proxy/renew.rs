@@ -46,7 +46,7 @@ impl Proxy {
         upstream.route.clone_from(&unit.route);
         upstream.idle_stop = unit.service.idle_stop;
         let Some(route) = &unit.route else {
-            return std::mem::take(&mut upstream.waiting).into_iter().for_each(|key| self.miss(key));
+            return self.empty_room(id).into_iter().for_each(|key| self.miss(key));
         };
         self.table.insert(route, id);
         upstream.files = self.files.places(&upstream.name, route);
@@ -81,8 +81,7 @@ impl Proxy {
         self.unwatch(id);
         self.close_idle(id);
         let users = self.users(id);
-        let Some(upstream) = self.upstreams.get_mut(id) else { return };
-        for key in std::mem::take(&mut upstream.waiting).into_iter().chain(users) {
+        for key in self.empty_room(id).into_iter().chain(users) {
             self.miss(key);
         }
         self.upstreams.remove(id);
@@ -97,7 +96,7 @@ impl Proxy {
                 self.refuse_client(key, 404, "no application answers here", None);
             }
             Phase::Exchange | Phase::Tunnel => self.close(key),
-            Phase::Head | Phase::File | Phase::Last | Phase::Linger => {}
+            Phase::Preamble | Phase::Head | Phase::File | Phase::Last | Phase::Linger => {}
         }
     }
 }

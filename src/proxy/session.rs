@@ -4,15 +4,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::client::{Client, Phase};
 use super::exchange::Exchange;
-use super::upstream::Admission;
+use super::say::Say;
 use super::{ClientKey, Proxy, ROUNDS, STEP, Shared};
-use crate::http::{self, Body, Content, Framing, Reply, RequestHead, Version};
+use crate::http::{self, Body, Framing, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
 use crate::wire::{Read, Write};
 
 /// How long a finished connection may still send what nobody reads.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// How to go on with a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,7 @@ impl Proxy {
             self.shared.spent += STEP;
             let Some(client) = self.clients.get_mut(key) else { return };
             let step = match client.phase {
+                Phase::Preamble => self.read_preamble(key),
                 Phase::Head => self.read_request(key),
                 Phase::Waiting => self.keep_waiting(key),
                 Phase::Exchange => self.exchange(key),
@@ -149,8 +150,12 @@ impl Proxy {
         let exchange = &mut client.exchange;
         exchange.client = client.peer;
         let own = self.shared.ids.next();
-        let id = if client.trusted { exchange.believe(head).unwrap_or(&own) } else { &own };
+        let id = if client.trusted { exchange.believe(head, &self.shared.limits).unwrap_or(&own) } else { &own };
         exchange.remember(head, id, &mut self.shared);
+        if head.ends_here() {
+            self.answer(key, 204, "", None);
+            return 0;
+        }
         match self.table.decide(head.host, head.target) {
             Decision::Health => {
                 self.answer(key, 200, "", None);
@@ -165,18 +170,15 @@ impl Proxy {
     }
 
     fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
-        let (Some(client), Some(upstream)) = (self.clients.get_mut(key), self.upstreams.get_mut(unit)) else {
-            return 0;
-        };
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
         client.exchange.unit = Some(unit);
-        if upstream.files.is_some()
+        if self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some())
             && let Some(taken) = self.serve_public(key, unit, head, rest)
         {
             return taken;
         }
-        let admission = self.admission(unit);
-        if let Admission::Refuse(_) = admission {
-            self.enter(key, unit, admission);
+        let admission = self.admission(unit, head.upgrade.is_some());
+        if self.turn_down(key, unit, admission, head.target) {
             return 0;
         }
         let Some(taken) = self.write_request(key, unit, head, rest) else { return rest.len() };
@@ -194,16 +196,16 @@ impl Proxy {
 
     /// Answers a request ourselves. A client whose request is not read to its end loses its connection after it.
     pub(super) fn answer(&mut self, key: ClientKey, status: u16, detail: &str, retry: Option<Duration>) {
+        self.say(key, status, if status == 200 { Say::Text("OK\n") } else { Say::Detail(detail) }, retry);
+    }
+
+    /// The same in other words.
+    pub(super) fn say(&mut self, key: ClientKey, status: u16, say: Say<'_>, retry: Option<Duration>) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let exchange = &mut client.exchange;
         exchange.status = status;
         exchange.answered = Some(self.shared.now);
-        exchange.keep_alive &= exchange.body.is_done();
-        let accept = exchange.words.accept();
-        let content = match status {
-            200 => Content::As { content_type: "text/plain; charset=utf-8", body: "OK\n" },
-            _ => Content::Page { detail, accept },
-        };
+        exchange.keep_alive &= exchange.body.is_done() && !self.shared.draining;
         let reply = Reply {
             status,
             version: exchange.version,
@@ -211,9 +213,9 @@ impl Proxy {
             head_only: exchange.head_only,
             now: unix_ms(self.shared.wall) / 1000,
             retry_after: retry.map(|after| after.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32),
-            allow: (status == 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+            allow: matches!(status, 204 | 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             request_id: exchange.words.id(),
-            content,
+            content: say.content(exchange.words.accept()),
         };
         let out = client.output.open(&mut self.shared.pool);
         let before = out.len();
@@ -228,7 +230,7 @@ impl Proxy {
         let exchange = &mut client.exchange;
         let ready = exchange.unit.and_then(|unit| self.upstreams.get(unit)).and_then(|upstream| upstream.ready);
         self.shared.access.push(exchange, ready, self.shared.now);
-        let keep_alive = exchange.keep_alive && exchange.body.is_done() && !self.shared.draining;
+        let keep_alive = exchange.keep_alive && exchange.body.is_done();
         let silent = exchange.last && exchange.body.is_done();
         exchange.reset(&mut self.shared.pool);
         client.fresh = !client.input.is_empty();
@@ -278,6 +280,13 @@ impl Proxy {
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
             self.shared.access.push(exchange, None, self.shared.now);
         }
+        // No client may take a part for the whole, not even one that reads until the end of the connection.
+        if phase == Phase::File
+            || !client.output.is_empty()
+            || (phase == Phase::Exchange && client.exchange.answer.is_some())
+        {
+            client.wire.abort();
+        }
         let unit = client.exchange.unit;
         self.release(key, false);
         if phase == Phase::File {
@@ -288,10 +297,10 @@ impl Proxy {
             client.input.clear(&mut self.shared.pool);
             client.output.clear(&mut self.shared.pool);
         }
-        if let (Phase::Waiting, Some(upstream)) = (phase, unit.and_then(|unit| self.upstreams.get_mut(unit))) {
-            upstream.forget(key);
-        }
         if let Some(unit) = unit {
+            if phase == Phase::Waiting {
+                self.left_waiting(key, unit);
+            }
             self.rest(unit);
         }
     }
@@ -304,15 +313,14 @@ impl Proxy {
             return;
         }
         match client.phase {
+            Phase::Preamble => self.close(key),
             Phase::Head if client.input.is_empty() => self.close(key),
             Phase::Head => {
                 client.exchange.keep_alive = false;
                 self.answer(key, 408, "the request head did not come in time", None);
                 self.advance(key);
             }
-            Phase::Waiting => {
-                self.refuse_client(key, 503, "the application did not answer in time", Some(Duration::from_secs(1)));
-            }
+            Phase::Waiting => self.wait_due(key),
             Phase::Exchange => self.exchange_due(key),
             Phase::File | Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
         }
@@ -336,6 +344,7 @@ impl Exchange {
         self.body = Body::new(head.framing);
         self.head_only = head.method == "HEAD";
         self.upgrade = head.upgrade.is_some();
+        self.trailers = head.trailers;
         self.expects = head.expect_continue;
         self.keep_alive = head.keep_alive && !shared.draining;
         self.last = !head.keep_alive;
@@ -345,24 +354,17 @@ impl Exchange {
         let line = [head.method.as_bytes(), b" ", head.target.as_bytes(), version];
         let accept = head.fields.find("accept").unwrap_or_default();
         self.words.keep(id, &line, accept, &mut shared.pool);
+        self.words.keep_protocol(head.upgrade.unwrap_or_default());
         debug_assert!(head.framing != Framing::UntilClose);
     }
 
-    /// Takes a trusted proxy's word for who asks. Returns its word for the request's id.
-    fn believe<'b>(&mut self, head: &RequestHead<'b>) -> Option<&'b [u8]> {
-        let text = |name| head.fields.find(name).and_then(|value| std::str::from_utf8(value).ok());
-        let last = text("x-forwarded-for").and_then(|list| list.rsplit(',').next());
-        if let Some(address) = last.and_then(|address| address.trim().parse().ok()) {
-            self.client = address;
-        }
-        let legal = |id: &&[u8]| (1..=128).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic);
-        head.fields.find("x-request-id").filter(legal)
-    }
-
-    /// Adds bytes of the request's body. Returns how many belong to it.
+    /// Adds bytes of the request's body. Returns how many belong to it. Its trailers do not pass: the tenant has not asked for
+    /// them (RFC 9110 §6.5.1), Rack has no place for them, and servers have been found to misread them.
     pub(super) fn take_body(&mut self, bytes: &[u8]) -> Result<usize, http::Malformed> {
         let taken = self.body.feed(bytes, |_| {})?;
-        self.request.extend_from_slice(&bytes[..taken]);
+        let trailers = self.body.trailers();
+        self.request.extend_from_slice(&bytes[..trailers.start]);
+        self.request.extend_from_slice(&bytes[trailers.end..taken]);
         self.expects &= taken == 0;
         self.bytes_in += taken as u64;
         Ok(taken)

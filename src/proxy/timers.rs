@@ -15,6 +15,8 @@ pub(super) enum Owner {
     Idle(UnitId),
     /// The next connect to a port that did not answer.
     Probe(UnitId),
+    /// The oldest connection of a tenant's pool.
+    Pool(UnitId),
     /// Accepting again after a lack of descriptors.
     Accept,
 }

@@ -16,7 +16,7 @@ impl Proxy {
         let Some(upstream) = self.upstreams.get_mut(conn.unit) else { return Step::Close };
         let unit = conn.unit;
         client.phase = Phase::Tunnel;
-        upstream.busy -= 1;
+        upstream.end(true);
         upstream.tunnels += 1;
         // Bytes that either side sent behind its head.
         let exchange = &mut client.exchange;

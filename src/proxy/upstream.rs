@@ -1,12 +1,12 @@
 //! One tenant as the forwarder sees it: its gate, its pool of connections, its waiting room, its idle clock.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::ConnKey;
 use super::files::Places;
 use super::listener::Listener;
 use super::timers::Alarm;
-use super::{ClientKey, ConnKey};
+use super::waiting::Waiting;
 use crate::unit::{Name, Route, Socket};
 
 /// A tenant's side of the forwarder.
@@ -30,10 +30,14 @@ pub(super) struct Upstream {
     pub gate: Gate,
     /// Idle keep-alive connections; the last one used is the first one taken.
     pub pool: Vec<ConnKey>,
-    /// Requests that wait, in order.
-    pub waiting: VecDeque<ClientKey>,
+    /// The alarm of the oldest of them.
+    pub stale: Alarm,
+    /// Requests that wait.
+    pub waiting: Waiting,
     /// Requests that have a connection.
     pub busy: usize,
+    /// Of those, the ones that ask for another protocol.
+    pub upgrading: usize,
     /// Open WebSockets.
     pub tunnels: usize,
     /// Since when it is open and has nothing to do.
@@ -44,6 +48,9 @@ pub(super) struct Upstream {
     pub probe: Alarm,
     /// The connection that probes.
     pub probing: Option<ConnKey>,
+    /// The connection of a request that lies in the queue of a booting tenant, and whose client has got the waiting page: its
+    /// answer tells that the boot is over.
+    pub scout: Option<ConnKey>,
     /// When the unit became active.
     pub ready: Option<Instant>,
     /// When it answered first since its gate was opened: until then it may still be booting.
@@ -100,25 +107,31 @@ impl Upstream {
             bare: false,
             gate: Gate::Down,
             pool: Vec::new(),
-            waiting: VecDeque::new(),
+            stale: Alarm::default(),
+            waiting: Waiting::default(),
             busy: 0,
+            upgrading: 0,
             tunnels: 0,
             quiet: None,
             idle: Alarm::default(),
             probe: Alarm::default(),
             probing: None,
+            scout: None,
             ready: None,
             served: None,
             watch: Watch::No,
         }
     }
 
-    /// What to do with a new request. Nobody overtakes those who wait.
-    pub fn admit(&self, now: Instant) -> Admission {
+    /// What to do with a new request. Nobody overtakes those who wait. `full`: as many wait, for all tenants together, as
+    /// may; then there is a place only with a tenant that nobody waits for, so that no flood keeps the others asleep.
+    pub fn admit(&self, now: Instant, upgrade: bool, full: bool) -> Admission {
+        let queue = self.route.as_ref().map_or(0, |route| route.queue);
+        let may = self.has_room() && !self.waiting.precedes(upgrade) && (!upgrade || self.takes_upgrades());
         match self.gate {
             Gate::Refusing(until) if now < until => Admission::Refuse(until - now),
-            Gate::Open if self.waiting.is_empty() && self.has_room() => Admission::Send,
-            _ if self.waiting.len() >= self.route.as_ref().map_or(0, |route| route.queue) => {
+            Gate::Open if may => Admission::Send,
+            _ if self.waiting.len() >= queue || full && !self.waiting.is_empty() => {
                 Admission::Refuse(Duration::from_secs(1))
             }
             Gate::Open | Gate::Down | Gate::Held | Gate::Refusing(_) => Admission::Wait,
@@ -127,23 +140,104 @@ impl Upstream {
 
     /// One more request may be sent.
     pub fn has_room(&self) -> bool {
-        self.gate == Gate::Open && self.busy < self.route.as_ref().map_or(0, |route| route.connections)
+        self.gate == Gate::Open && self.busy < self.connections()
+    }
+
+    /// One more of them may be an upgrade. Those that are not answered yet leave half of the connections to plain requests,
+    /// above all while the tenant boots and answers nobody.
+    pub fn takes_upgrades(&self) -> bool {
+        self.upgrading < (self.connections() / 2).max(1)
+    }
+
+    fn connections(&self) -> usize {
+        self.route.as_ref().map_or(0, |route| route.connections)
+    }
+
+    /// A request gets a connection.
+    pub fn begin(&mut self, upgrade: bool) {
+        self.busy += 1;
+        self.upgrading += usize::from(upgrade);
+    }
+
+    /// It has none any more.
+    pub fn end(&mut self, upgrade: bool) {
+        self.busy -= 1;
+        self.upgrading -= usize::from(upgrade);
     }
 
     /// Nothing in flight, no WebSocket, nothing waiting.
     pub fn is_quiet(&self) -> bool {
-        self.busy == 0 && self.tunnels == 0 && self.waiting.is_empty()
+        self.busy == 0 && self.tunnels == 0 && self.waiting.is_empty() && self.scout.is_none()
     }
 
     /// No requests may be sent: whoever needs the tenant wants a start.
     pub fn is_down(&self) -> bool {
         matches!(self.gate, Gate::Down | Gate::Held | Gate::Refusing(_))
     }
+}
 
-    /// Forgets one that waits. True if it was there.
-    pub fn forget(&mut self, client: ClientKey) -> bool {
-        let before = self.waiting.len();
-        self.waiting.retain(|&key| key != client);
-        self.waiting.len() < before
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::{Listen, Pass};
+    use slotmap::SlotMap;
+
+    /// Two connections, a queue of three.
+    fn upstream() -> Upstream {
+        let directory = tempfile::tempdir().unwrap();
+        let listen = Listen::Unix(directory.path().join("a.sock"));
+        let socket = Socket { listen, pass: Pass::Fds, mode: 0o600 };
+        let name = Name::new("a").unwrap();
+        let listener = Listener::bind(&socket, &name, directory.path()).unwrap();
+        let mut upstream = Upstream::new(name, listener, socket);
+        upstream.route = Some(Route { connections: 2, queue: 3, ..Route::default() });
+        upstream
+    }
+
+    #[test]
+    fn admission() {
+        use Gate::{Down, Held, Open};
+        let now = Instant::now();
+        let refused = Gate::Refusing(now + Duration::from_secs(9));
+        let (over, soon) = (Gate::Refusing(now), Admission::Refuse(Duration::from_secs(1)));
+        let (send, wait) = (Admission::Send, Admission::Wait);
+        // gate, in flight, of those upgrades, waiting, waiting upgrades, too many wait in all: what a plain request meets,
+        // and what an upgrade
+        for (gate, busy, upgrading, plain, upgrades, full, met, met_by_upgrade) in [
+            (Open, 0, 0, 0, 0, false, send, send),
+            (Open, 0, 0, 0, 0, true, send, send),
+            (Open, 1, 0, 0, 0, false, send, send),
+            (Open, 1, 1, 0, 0, false, send, wait),
+            (Open, 1, 1, 0, 1, false, send, wait),
+            (Open, 2, 0, 0, 0, false, wait, wait),
+            (Open, 1, 0, 1, 0, false, wait, wait),
+            (Open, 2, 0, 2, 1, false, soon, soon),
+            (Open, 2, 0, 1, 0, true, soon, soon),
+            (Down, 0, 0, 0, 0, false, wait, wait),
+            (Down, 0, 0, 0, 0, true, wait, wait),
+            (Down, 0, 0, 0, 1, true, soon, soon),
+            (Held, 1, 0, 2, 0, false, wait, wait),
+            (over, 0, 0, 0, 0, false, wait, wait),
+            (
+                refused,
+                0,
+                0,
+                0,
+                0,
+                false,
+                Admission::Refuse(Duration::from_secs(9)),
+                Admission::Refuse(Duration::from_secs(9)),
+            ),
+        ] {
+            let mut upstream = upstream();
+            let mut keys = SlotMap::with_key();
+            (upstream.gate, upstream.busy, upstream.upgrading) = (gate, busy, upgrading);
+            (0..plain + upgrades).for_each(|n| {
+                upstream.waiting.push(keys.insert(()), std::net::Ipv4Addr::LOCALHOST.into(), n >= plain);
+            });
+            let case = format!("{gate:?} {busy} {upgrading} {plain} {upgrades} {full}");
+            assert_eq!(upstream.admit(now, false, full), met, "{case}");
+            assert_eq!(upstream.admit(now, true, full), met_by_upgrade, "upgrade: {case}");
+        }
     }
 }

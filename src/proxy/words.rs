@@ -3,12 +3,13 @@
 
 use super::buffer::Pool;
 
-/// X-Request-Id, request line and Accept field, one behind the other. A head is at most 32 KiB: its offsets fit.
+/// X-Request-Id, request line, Accept field and the protocol of an upgrade, one behind the other. A head is at most 32 KiB: its offsets fit.
 #[derive(Debug, Default)]
 pub(super) struct Words {
     bytes: Vec<u8>,
     line: u16,
     accept: u16,
+    protocol: u16,
 }
 
 impl Words {
@@ -21,12 +22,18 @@ impl Words {
         line.iter().for_each(|part| self.bytes.extend_from_slice(part));
         self.accept = self.end();
         self.bytes.extend_from_slice(accept);
+        self.protocol = self.end();
+    }
+
+    /// Keeps the protocol that the client has asked for, too.
+    pub fn keep_protocol(&mut self, protocol: &str) {
+        self.bytes.extend_from_slice(protocol.as_bytes());
     }
 
     /// Gives the memory back.
     pub fn clear(&mut self, pool: &mut Pool) {
         pool.give(std::mem::take(&mut self.bytes));
-        (self.line, self.accept) = (0, 0);
+        (self.line, self.accept, self.protocol) = (0, 0, 0);
     }
 
     /// X-Request-Id; empty if the request was refused before it had one.
@@ -41,7 +48,12 @@ impl Words {
 
     /// The Accept field, if there is one.
     pub fn accept(&self) -> Option<&[u8]> {
-        Some(self.part(self.accept, self.end())).filter(|accept| !accept.is_empty())
+        Some(self.part(self.accept, self.protocol)).filter(|accept| !accept.is_empty())
+    }
+
+    /// The client has asked for this protocol, in any case (`WebSocket`).
+    pub fn asks_for(&self, protocol: &str) -> bool {
+        self.part(self.protocol, self.end()).eq_ignore_ascii_case(protocol.as_bytes())
     }
 
     fn part(&self, start: u16, end: u16) -> &[u8] {
@@ -64,7 +76,9 @@ mod tests {
         words.keep(b"7", &[b"GET", b" /"], b"", &mut pool);
         assert_eq!((words.id(), words.line(), words.accept()), ("7", &b"GET /"[..], None));
         words.keep(b"", &[], b"text/html", &mut pool);
+        words.keep_protocol("websocket");
         assert_eq!((words.id(), words.line(), words.accept()), ("", &b""[..], Some(&b"text/html"[..])));
+        assert!(words.asks_for("WebSocket") && !words.asks_for("websocke") && !words.asks_for(""));
         words.clear(&mut pool);
         assert_eq!(words.bytes.capacity(), 0);
         assert!(pool.take().capacity() > 0);

@@ -1,5 +1,9 @@
 //! A pure decision: request head → who answers it. Never a socket, never a file.
 
+mod never_wake;
+
+pub use never_wake::{below, is_listed};
+
 use std::collections::HashMap;
 
 use crate::unit::{Route, UnitId};
@@ -63,11 +67,16 @@ impl Table {
     /// Who answers a request for this host (as sent, a port is ignored) and target (origin-form).
     pub fn decide(&self, host: &str, target: &str) -> Decision {
         let path = target.split_once('?').map_or(target, |(path, _)| path);
-        if path == self.health {
+        if self.is_health(path) {
             return Decision::Health;
         }
         let by_host = if self.hosts.is_empty() { None } else { self.host(host).and_then(|p| p.find(path)) };
         by_host.or_else(|| self.anywhere.find(path)).map_or(Decision::NotFound, Decision::Tenant)
+    }
+
+    /// It is the path of the health check, which tells of each tenant below its prefix.
+    pub fn is_health(&self, path: &str) -> bool {
+        path == self.health
     }
 
     fn host(&self, host: &str) -> Option<&Prefixes> {

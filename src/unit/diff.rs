@@ -61,7 +61,7 @@ const AT_ONCE: [(&str, &[&str]); 3] = [
             "idle_stop",
         ],
     ),
-    ("route", &["host", "path", "connections", "wait", "queue", "public", "send_file", "accel"]),
+    ("route", &["host", "path", "connections", "wait", "queue", "waiting_page_after", "public", "send_file", "accel"]),
 ];
 
 /// The keys of a section that count from now on.

@@ -106,7 +106,7 @@ impl Kind {
             b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
             b"groups" | b"directories" | b"roots" => Self::List(&Self::Text),
             b"accel" => Self::Variables,
-            b"addresses" => Self::OneOrMore(&Self::Text),
+            b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
             b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" => Self::Text,
             _ => Self::Any,

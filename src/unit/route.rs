@@ -23,6 +23,8 @@ section! {
         wait: Duration as positive = Duration::from_secs(25);
         /// Most requests that wait; default 512. Beyond it 503 with Retry-After.
         queue: usize as positive = 512;
+        /// After so long a browser that waits for a boot gets a page that asks again by itself; default: none, it waits.
+        waiting_page_after: Option<Duration> = None;
         /// Directory whose files answer GET and HEAD below the route's path, without the tenant: it is not started for them
         /// ("/rails/public"). `/a/` is `a/index.html` there, `/a` also `a.html`; a `.br` or `.gz` beside a file is sent
         /// to those who take it. Never a file outside, nor one whose path has a segment that begins with a dot (but

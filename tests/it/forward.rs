@@ -7,7 +7,7 @@ use crate::harness::Init;
 use crate::web::web;
 
 /// The fields that the tenant saw, names in lower case; several of one name are joined.
-fn seen(reply: &Reply) -> BTreeMap<String, String> {
+pub fn seen(reply: &Reply) -> BTreeMap<String, String> {
     let mut seen = BTreeMap::<String, String>::new();
     for pair in reply.json()["fields"].as_array().expect("fields") {
         let (name, value) = (pair[0].as_str().expect("a name"), pair[1].as_str().expect("a value"));

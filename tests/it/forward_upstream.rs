@@ -151,6 +151,66 @@ fn a_tenant_that_reads_a_request_and_closes_is_not_asked_again() {
 }
 
 #[test]
+fn a_get_is_asked_again_once_after_a_kept_connection_that_ends_and_a_post_never() {
+    for by_port in [false, true] {
+        let tenants = web(&["boston"]);
+        let (init, mut puppet) = Init::new().puppet(if by_port { tenants.by_port() } else { tenants });
+        for (method, again) in [("GET", true), ("PUT", true), ("POST", false)] {
+            let (mut client, mut tenant) = asked(&init, &mut puppet);
+            tenant.ok("first");
+            client.reply("GET").expect("an answer").expect(200);
+            client.send(&request_head(method, "/boston?next", &[], 4)).expect("send");
+            client.send(b"body").expect("send");
+            tenant.until("body");
+            drop(tenant);
+            if again {
+                let mut fresh = puppet.accept();
+                assert!(fresh.head().starts_with(&format!("{method} /boston?next")));
+                assert_eq!(fresh.exactly(4), b"body");
+                // An application that dies of the request is not asked a third time.
+                drop(fresh);
+            }
+            client.reply(method).expect("an answer").expect(502);
+            assert_eq!(puppet.try_accept(std::time::Duration::from_millis(50)).map(|_| ()), None);
+        }
+    }
+}
+
+#[test]
+fn a_connection_serves_fewer_requests_than_puma_allows() {
+    let (init, mut puppet) = boston();
+    let (mut client, mut tenant) = asked(&init, &mut puppet);
+    for _ in 1..990 {
+        tenant.ok("more");
+        client.reply("GET").expect("an answer").expect(200);
+        client.send(&request_head("GET", "/boston", &[], 0)).expect("send");
+        tenant.head();
+    }
+    tenant.ok("last");
+    client.reply("GET").expect("an answer").expect(200);
+    assert_eq!(tenant.rest(), b"");
+    client.send(&request_head("GET", "/boston", &[], 0)).expect("send");
+    let mut fresh = puppet.accept();
+    fresh.head();
+    fresh.ok("fresh");
+    assert_eq!(client.reply("GET").expect("an answer").expect(200).text(), "fresh");
+}
+
+#[test]
+fn the_pool_is_empty_before_the_tenant_is_told_to_stop() {
+    let (init, mut puppet) = boston();
+    let (mut client, mut tenant) = asked(&init, &mut puppet);
+    tenant.ok("first");
+    client.reply("GET").expect("an answer").expect(200);
+    std::thread::scope(|scope| {
+        let stop = scope.spawn(|| init.verb(&["stop", "web@boston"]).expect(0));
+        // Only tenantd closes this connection: the process has not even seen it.
+        assert_eq!(tenant.rest(), b"");
+        stop.join().expect("stopped");
+    });
+}
+
+#[test]
 fn an_early_answer_arrives_whole_though_the_tenant_closes_with_the_body_unread() {
     for framing in ["Content-Length: 100000\r\n", ""] {
         let (init, mut puppet) = boston();

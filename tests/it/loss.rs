@@ -1,4 +1,4 @@
-//! No request is lost, refused or served twice while its tenant is restarted, stopped for idleness and killed at random.
+//! No request is lost or refused, and no POST served twice, while its tenant is restarted, stopped for idleness and killed at random.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -123,7 +123,9 @@ fn two_thousand_requests_survive_restarts_idle_stops_and_kills() {
     let lost = load.lost.into_inner().expect("no panic");
     for token in 0..REQUESTS {
         let times = served.get(&token.to_string()).copied().unwrap_or(0);
-        let wanted = if lost.contains(&token) { 0..=1 } else { 1..=1 };
+        // A GET that a killed process had read is asked for once more.
+        let most = if token.is_multiple_of(3) { 1 } else { 2 };
+        let wanted = if lost.contains(&token) { 0..=most } else { 1..=most };
         assert!(wanted.contains(&times), "request {token} was served {times} times, 502: {}", lost.contains(&token));
     }
     // Only what was in flight inside a killed process: at most its connections, each time.

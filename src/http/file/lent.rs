@@ -72,6 +72,9 @@ pub fn put_lent_head(out: &mut Vec<u8>, lent: &Lent, verdict: &Verdict, to: &To)
         put_date(out, "Last-Modified", modified);
     }
     put_field(out, "Accept-Ranges", b"bytes");
+    if !told.date && !to.date.is_empty() {
+        put_field(out, "Date", to.date);
+    }
     if !told.request_id && !to.request_id.is_empty() {
         put_field(out, "X-Request-Id", to.request_id.as_bytes());
     }
@@ -86,6 +89,7 @@ struct Told {
     tag: bool,
     modified: bool,
     request_id: bool,
+    date: bool,
 }
 
 /// Appends the tenant's fields, all but those of its body's extent.
@@ -94,7 +98,7 @@ fn put_told(out: &mut Vec<u8>, fields: &Fields<'_>) -> Told {
     for line in fields.lines() {
         let is = |name: &[u8]| line.name.eq_ignore_ascii_case(name);
         let passes = match Kind::of(line.name) {
-            Kind::Hop | Kind::Length | Kind::Coding | Kind::Te | Kind::Accel => false,
+            Kind::Hop | Kind::Length | Kind::Coding | Kind::Te | Kind::Trailer | Kind::Accel => false,
             Kind::Plain => !fields.ends_here(line.name) && !is(b"accept-ranges") && !is(b"content-range"),
             _ => true,
         };
@@ -102,6 +106,7 @@ fn put_told(out: &mut Vec<u8>, fields: &Fields<'_>) -> Told {
             told.tag |= is(b"etag");
             told.modified |= is(b"last-modified");
             told.request_id |= is(b"x-request-id");
+            told.date |= is(b"date");
             put_line(out, &line);
         }
     }

@@ -184,7 +184,12 @@ fn lent(answer: &str, asked: Option<(&str, bool)>) -> String {
     let lines = Fields::new(asked.map_or("", |(lines, _)| lines).as_bytes(), false);
     let verdict = lent.judge(asked.map(|(_, is_get)| (&lines, is_get)));
     let mut out = Vec::new();
-    put_lent_head(&mut out, &lent, &verdict, &To { version: Version::Http11, keep_alive: true, request_id: "i" });
+    put_lent_head(
+        &mut out,
+        &lent,
+        &verdict,
+        &To { version: Version::Http11, keep_alive: true, request_id: "i", date: b"", trailers: false },
+    );
     String::from_utf8(out).unwrap()
 }
 

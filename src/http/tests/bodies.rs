@@ -115,6 +115,40 @@ fn plain_bodies_end_where_they_say() {
     assert!(!open.is_done() && open.ends_by_close() && open.remaining_hint().is_none());
 }
 
+/// A chunked body as it is passed on to who takes no trailers, read in pieces of this size.
+fn without_trailers(bytes: &[u8], size: usize) -> Vec<u8> {
+    let (mut body, mut passed) = (Body::new(Framing::Chunked), Vec::new());
+    for piece in bytes.chunks(size) {
+        let taken = body.feed(piece, |_| {}).unwrap();
+        let trailers = body.trailers();
+        assert!(trailers.end <= taken);
+        passed.extend_from_slice(&piece[..trailers.start]);
+        passed.extend_from_slice(&piece[trailers.end..taken]);
+    }
+    assert!(body.is_done());
+    passed
+}
+
+#[test]
+fn trailers_can_be_left_out() {
+    for (bytes, rest) in [
+        ("0\r\n\r\n", "0\r\n\r\n"),
+        ("3;x=y\r\nA: \r\n0\r\n\r\n", "3;x=y\r\nA: \r\n0\r\n\r\n"),
+        ("0\r\nA: b\r\n\r\n", "0\r\n\r\n"),
+        ("1\r\nx\r\n0;y\r\nA:\r\nLonger-Name: and value \r\nDate: now\r\n\r\n", "1\r\nx\r\n0;y\r\n\r\n"),
+    ] {
+        let followed = [bytes.as_bytes(), b"more"].concat();
+        let mut body = Body::new(Framing::Chunked);
+        assert_eq!(body.feed(&followed, |_| {}), Ok(bytes.len()));
+        assert_eq!(body.trailers().len(), bytes.len() - rest.len());
+        for size in 1..=bytes.len() {
+            assert_eq!(without_trailers(bytes.as_bytes(), size), rest.as_bytes(), "{bytes:?} in pieces of {size}");
+        }
+    }
+    let mut plain = Body::new(Framing::Length(3));
+    assert_eq!((plain.feed(b"abc", |_| {}), plain.trailers()), (Ok(3), 0..0));
+}
+
 /// The grammar of RFC 9112 §7.1 read with `split`, all at once. No trailers.
 fn model(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     let (mut payload, mut rest) = (Vec::new(), text);

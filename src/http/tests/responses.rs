@@ -21,8 +21,10 @@ fn framing_of_answers() {
         ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", false, Length(5), false),
         ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n", false, Length(5), true),
         ("HTTP/1.1 100 Continue\r\n\r\n", false, None, true),
-        ("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 5\r\n\r\n", false, None, true),
-        ("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", false, None, true),
+        ("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 5\r\n\r\n", false, None, false),
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", false, None, true),
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", false, None, false),
+        ("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", false, None, false),
         ("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", false, None, true),
         ("HTTP/1.1 205 Reset Content\r\n\r\n", false, Length(0), true),
         ("HTTP/1.1 205 Reset Content\r\nContent-Length: 5\r\n\r\n", false, Length(5), true),
@@ -57,7 +59,9 @@ fn lying_answers_are_refused() {
         "HTTP/1.1 2000 Long\r\n\r\n",
         "HTTP/1.1  200 OK\r\n\r\n",
         "HTTP/1.1 101 \r\nConnection: upgrade\r\n\r\n",
-        "HTTP/1.1 101 \r\nUpgrade: a, b\r\n\r\n",
+        "HTTP/1.1 101 \r\nUpgrade: a, b\r\nConnection: upgrade\r\n\r\n",
+        "HTTP/1.1 101 \r\nUpgrade: websocket\r\n\r\n",
+        "HTTP/1.1 101 \r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
         "HTTP/2.0 200 OK\r\n\r\n",
         "HTTP/1.2 200 OK\r\n\r\n",
         "\r\nHTTP/1.1 200 OK\r\n\r\n",
@@ -82,13 +86,13 @@ fn an_answer_is_the_same_in_pieces() {
 
 #[test]
 fn answers_as_the_client_gets_them() {
-    let to = |version, keep_alive| To { version, keep_alive, request_id: "i" };
+    let to = |version, keep_alive| To { version, keep_alive, request_id: "i", date: b"now", trailers: false };
     let (new, old) = (to(Version::Http11, true), to(Version::Http10, true));
     let (new_close, old_close) = (to(Version::Http11, false), to(Version::Http10, false));
     let nothing = Delivery { dechunk: false, close: false };
     let close = Delivery { dechunk: false, close: true };
     let dechunk = Delivery { dechunk: true, close: true };
-    let id = "X-Request-Id: i\r\n";
+    let id = "Date: now\r\nX-Request-Id: i\r\n";
     for (head, to, sent, delivery) in [
         (
             "200 OK\r\nA:b\r\ncontent-length: 05\r\n",
@@ -148,9 +152,15 @@ fn answers_as_the_client_gets_them() {
         ),
         (
             "200 OK\r\nConnection: x-a\r\nX-A: 1\r\nKeep-Alive: 5\r\nProxy-Connection: a\r\nTE: a\r\nUpgrade: b\r\n\
-             Proxy-Authenticate: c\r\nSet-Cookie: d_e=f\r\nTrailer: X\r\nX_y: 1\r\nX-Request-Id: j\r\nContent-Length: 0\r\n",
+             Proxy-Authenticate: c\r\nSet-Cookie: d_e=f\r\nTrailer: X\r\nX_y: 1\r\nX-Request-Id: j\r\nDate: then\r\nContent-Length: 0\r\n",
             new,
-            "200 OK\r\nSet-Cookie: d_e=f\r\nTrailer: X\r\nX_y: 1\r\nX-Request-Id: j\r\nContent-Length: 0\r\n".into(),
+            "200 OK\r\nSet-Cookie: d_e=f\r\nX_y: 1\r\nX-Request-Id: j\r\nDate: then\r\nContent-Length: 0\r\n".into(),
+            nothing,
+        ),
+        (
+            "200 OK\r\nTrailer: X\r\nTransfer-Encoding: chunked\r\n",
+            To { trailers: true, ..new },
+            format!("200 OK\r\nTrailer: X\r\n{id}Transfer-Encoding: chunked\r\n"),
             nothing,
         ),
     ] {
@@ -167,7 +177,7 @@ fn answers_as_the_client_gets_them() {
     forward_response(
         &mut out,
         &parse("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", true),
-        &To { request_id: "", ..new },
+        &To { request_id: "", date: b"", ..new },
     );
     assert_eq!(out, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
 }

@@ -327,6 +327,7 @@ impl World {
                 self.event(Event::Asked(JobId(job), self.any(index), kind));
             }
             Act::Want(index) => self.event(Event::Wanted(self.any(index))),
+            Act::Unwant(index) => self.event(Event::Unwanted(self.any(index))),
             Act::Idle(index) => self.event(Event::Idled(self.any(index))),
             Act::Idlest(index) => self.event(Event::Idlest(self.any(index))),
             Act::Drain(index) => self.event(Event::Drained(self.any(index))),

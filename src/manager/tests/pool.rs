@@ -16,6 +16,11 @@ fn idlest(w: &mut World, name: &str) -> Vec<String> {
     w.event(event)
 }
 
+fn unwanted(w: &mut World, name: &str) -> Vec<String> {
+    let event = Event::Unwanted(w.id(name));
+    w.event(event)
+}
+
 fn up(w: &mut World, name: &str) {
     w.wanted(name);
     w.ready(name);
@@ -93,4 +98,40 @@ fn the_shutdown_asks_for_no_room() {
     up(&mut w, "a");
     w.wanted("b");
     assert_eq!(w.event(Event::Signalled), ["b gone", "a hold", "make room false"]);
+}
+
+#[test]
+fn a_start_that_has_not_begun_is_off_when_nobody_waits_for_it() {
+    let mut w = pool(1);
+    up(&mut w, "a");
+    w.wanted("b");
+    w.wanted("c");
+    assert_eq!(unwanted(&mut w, "b"), ["b gone"]);
+    assert_eq!(unwanted(&mut w, "c"), ["c gone", "make room false"]);
+    assert_eq!((w.sub("b"), w.sub("c")), ("dead", "dead"));
+    assert_eq!(unwanted(&mut w, "a"), NONE, "it runs");
+    // While it stops it is wanted, and then no more.
+    w.idled("a");
+    w.wanted("a");
+    unwanted(&mut w, "a");
+    w.drained("a");
+    assert_eq!(w.exit("a", 0), ["a gone", "a watch"]);
+    // A start that has begun goes on.
+    w.wanted("d");
+    assert_eq!(unwanted(&mut w, "d"), NONE);
+    assert_eq!(w.sub("d"), "start");
+}
+
+#[test]
+fn a_start_goes_on_that_somebody_else_wants() {
+    let mut w = World::pooled(Some(1), [tenant("a"), tenant("b"), tenant("c"), tenant("d").requires("c")]);
+    w.event(Event::Booted);
+    up(&mut w, "a");
+    w.wanted("b");
+    w.start(1, "b");
+    assert_eq!(unwanted(&mut w, "b"), NONE, "a person has asked for it");
+    w.wanted("d");
+    w.wanted("c");
+    assert_eq!(unwanted(&mut w, "c"), NONE, "d needs it");
+    assert_eq!((w.sub("b"), w.sub("c"), w.sub("d")), ("waiting", "waiting", "waiting"));
 }

@@ -99,7 +99,13 @@ impl Proxy {
         let asked = request.as_ref().filter(|request| matches!(request.method, "GET" | "HEAD"));
         let verdict = lent.judge(asked.map(|request| (&request.fields, request.method == "GET")));
         exchange.status = if verdict.status() == 200 { head.status } else { verdict.status() };
-        let to = To { version: exchange.version, keep_alive: exchange.keep_alive, request_id: exchange.words.id() };
+        let to = To {
+            version: exchange.version,
+            keep_alive: exchange.keep_alive,
+            request_id: exchange.words.id(),
+            date: self.shared.date.at(lent.now),
+            trailers: false,
+        };
         let out = client.output.open(&mut self.shared.pool);
         let before = out.len();
         put_lent_head(out, &lent, &verdict, &to);

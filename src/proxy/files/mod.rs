@@ -69,11 +69,6 @@ impl Files {
 }
 
 impl Proxy {
-    /// Some client has not got all of its file yet.
-    pub fn is_sending_files(&self) -> bool {
-        !self.files.waits.is_empty()
-    }
-
     /// The thread that reads files has answers.
     pub fn worked(&mut self) {
         while let Some((key, done)) = self.files.worker.answer() {

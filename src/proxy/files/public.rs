@@ -51,16 +51,22 @@ impl Proxy {
     /// The thread has looked.
     pub(super) fn found_public(&mut self, key: ClientKey, found: Result<Found, Miss>) {
         let Some(client) = self.clients.get_mut(key) else { return };
-        let found = match (found, client.exchange.unit) {
-            (Ok(found), _) => found,
-            (Err(Miss::None), Some(unit)) => return self.enter(key, unit, self.admission(unit)),
-            (Err(why), _) => return self.cannot_tell(key, why),
-        };
+        let unit = client.exchange.unit;
         let request = std::mem::take(&mut client.exchange.request);
-        match RequestHead::parse(&request) {
-            Ok(Some(head)) => self.present(key, found, &head.fields),
+        match (found, RequestHead::parse(&request), unit) {
+            (Ok(found), Ok(Some(head)), _) => self.present(key, found, &head.fields),
+            (Err(Miss::None), Ok(Some(head)), Some(unit)) => {
+                let admission = self.admission(unit, false);
+                if !self.turn_down(key, unit, admission, head.target)
+                    && let Some(client) = self.clients.get_mut(key)
+                {
+                    client.exchange.request = request;
+                    return self.enter(key, unit, admission);
+                }
+            }
+            (Err(why), ..) => self.cannot_tell(key, why),
             // We wrote it ourselves.
-            _ => self.answer(key, 500, "the request was lost", None),
+            (Ok(_), ..) => self.answer(key, 500, "the request was lost", None),
         }
         self.shared.pool.give(request);
     }
