@@ -208,7 +208,10 @@ impl Init {
                 Progress::Drained | Progress::Closed => {}
             },
             Source::Executed(key) => self.was_executed(key.into()),
-            Source::Worker => self.has_read(),
+            Source::Worker => {
+                self.has_read();
+                self.proxy.ready(source, readiness);
+            }
             Source::Door(_) | Source::Client(_) | Source::Upstream(_) | Source::Listener(_) => {
                 self.proxy.ready(source, readiness);
             }

@@ -145,6 +145,32 @@ impl Wire {
         }
     }
 
+    /// Writes at most `count` bytes of a file from `from` on, without copying. None: there are none. The socket must not
+    /// block: sendfile(2) has no flag for that.
+    pub fn send_file(&mut self, file: BorrowedFd<'_>, from: u64, count: u64) -> Write {
+        if !self.writable {
+            return Write::Blocked;
+        }
+        let mut from = from;
+        loop {
+            return match rustix::fs::sendfile(
+                &self.fd,
+                file,
+                Some(&mut from),
+                usize::try_from(count).unwrap_or(1 << 30),
+            ) {
+                // A short count says nothing: the file may be the reason.
+                Ok(count) => Write::Some(count),
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => {
+                    self.writable = false;
+                    Write::Blocked
+                }
+                Err(_) => Write::Broken,
+            };
+        }
+    }
+
     /// Finishes writing: the peer reads the end.
     pub fn finish(&self) {
         // The peer may be gone already: then there is nobody to tell.

@@ -71,7 +71,7 @@ fn put_end_to_end(out: &mut Vec<u8>, head: &ResponseHead, trailers: bool) -> Has
     let mut has = Has::default();
     for line in head.fields.lines() {
         let passes = match Kind::of(line.name) {
-            Kind::Hop | Kind::Length | Kind::Coding | Kind::Te => false,
+            Kind::Hop | Kind::Length | Kind::Coding | Kind::Te | Kind::Accel => false,
             Kind::Trailer => trailers,
             Kind::RequestId => {
                 has.id = true;

@@ -30,6 +30,9 @@ pub struct Hop<'a> {
     /// and X-Real-IP is kept where X-Forwarded-For names nobody. Of anyone else they are dropped and made anew. X-Sendfile-Type
     /// and X-Accel-* are nobody's to say but ours.
     pub trusted: bool,
+    /// We send files for the tenant: it is told so by X-Sendfile-Type. Nobody else may tell it that, trusted or not, since
+    /// nobody else gets the answer.
+    pub sends_files: bool,
 }
 
 /// Host of an HTTP/1.0 request that named none; HTTP/1.1 must name one, and Puma takes this in its place.
@@ -45,6 +48,9 @@ pub fn forward_request(out: &mut Vec<u8>, head: &RequestHead, hop: &Hop) {
     put_field(out, "Host", host.as_bytes());
     let kept = put_end_to_end(out, head, hop);
     put_hop(out, head, host, hop, &kept);
+    if hop.sends_files {
+        put_field(out, "X-Sendfile-Type", b"X-Sendfile");
+    }
     put_framing(out, head.framing);
     if head.expect_continue {
         put_field(out, "Expect", b"100-continue");

@@ -43,7 +43,8 @@ pub(super) enum Kind {
     RequestId,
     /// X-Request-Start.
     RequestStart,
-    /// Orders to a file-serving proxy: X-Sendfile-Type, X-Accel-Mapping, X-Accel-Redirect.
+    /// Words between an application and the proxy that sends its files, which is us: X-Sendfile, X-Sendfile-Type,
+    /// X-Accel-Mapping, X-Accel-Redirect.
     Accel,
 }
 
@@ -57,7 +58,12 @@ impl Kind {
             6 => &[("cookie", Kind::Protected), ("expect", Kind::Expect)],
             7 => &[("upgrade", Kind::Hop), ("trailer", Kind::Trailer)],
             9 => &[("x-real-ip", Kind::RealIp), ("forwarded", Kind::Forwarded), ("client-ip", Kind::Forwarded)],
-            10 => &[("connection", Kind::Hop), ("keep-alive", Kind::Hop), ("tracestate", Kind::TraceState)],
+            10 => &[
+                ("connection", Kind::Hop),
+                ("keep-alive", Kind::Hop),
+                ("tracestate", Kind::TraceState),
+                ("x-sendfile", Kind::Accel),
+            ],
             11 => &[("traceparent", Kind::TraceParent)],
             12 => &[("x-request-id", Kind::RequestId), ("max-forwards", Kind::MaxForwards)],
             13 => &[("authorization", Kind::Protected)],

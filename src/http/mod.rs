@@ -7,6 +7,7 @@ mod date;
 mod deliver;
 mod extent;
 mod fields;
+pub mod file;
 mod forward;
 mod framing;
 mod host;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use slotmap::SecondaryMap;
@@ -13,7 +14,7 @@ use crate::config::{Config, Loaded};
 use crate::control::{self, Server};
 use crate::journal::Journal;
 use crate::manager::Manager;
-use crate::poller::{Poller, Registry, Source};
+use crate::poller::{Poller, Registry, Source, Waker};
 use crate::process::{self, Receiver, Tracker};
 use crate::proxy::Proxy;
 use crate::route::Table;
@@ -35,13 +36,13 @@ impl Init {
         inherited.notes.extend(lowered);
         let poller = Poller::new().map_err(fatal("make an epoll instance"))?;
         let registry = registry(&poller)?;
-        let waker = poller.waker().map_err(fatal("make an eventfd"))?;
+        let waker = Arc::new(poller.waker().map_err(fatal("make an eventfd"))?);
         let mut journal = Journal::start(output, config.log).map_err(Fatal::thread)?;
         journal.take_log();
         journal.take_panics();
         warnings.iter().for_each(|warning| journal.say(None, format_args!("{warning}")));
         let runtime = Runtime::open(&config, &poller)?;
-        let (mut proxy, listen) = open_doors(&config, &poller, runtime.private)?;
+        let (mut proxy, listen) = open_doors(&config, &poller, runtime.private, waker.clone())?;
         // The doors are open, and nobody is let in yet: the kernel's first move into a cgroup takes 9 ms, and what a former
         // tenantd has left is killed.
         let (tracker, note) = Tracker::open(&config.runtime_directory);
@@ -116,9 +117,14 @@ impl Runtime {
 }
 
 /// The front door, before the sockets of the tenants: who connects now waits some milliseconds, and is not refused.
-fn open_doors(config: &Config, poller: &Poller, private: PathBuf) -> Result<(Proxy, Vec<String>), Fatal> {
+fn open_doors(
+    config: &Config,
+    poller: &Poller,
+    private: PathBuf,
+    waker: Arc<Waker>,
+) -> Result<(Proxy, Vec<String>), Fatal> {
     let table = Table::new(&config.health.path);
-    let proxy = Proxy::new(registry(poller)?, config.http.clone(), table, config.log.access, private);
+    let proxy = Proxy::new(registry(poller)?, config.http.clone(), table, config.log.access, private, waker);
     let mut proxy = proxy.map_err(fatal("seed the request ids"))?;
     proxy.configure(config);
     let mut open =

@@ -32,8 +32,8 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    pub(super) fn new(directory: PathBuf, config: Config, waker: Waker) -> Self {
-        Self { directory, config, waker: Arc::new(waker), reading: None, next: None, failed: Vec::new() }
+    pub(super) fn new(directory: PathBuf, config: Config, waker: Arc<Waker>) -> Self {
+        Self { directory, config, waker, reading: None, next: None, failed: Vec::new() }
     }
 
     /// Begins to read. The worker never touches anything of ours: whatever it does, the loop goes on.

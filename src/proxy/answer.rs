@@ -4,6 +4,7 @@ use super::Shared;
 use super::client::Client;
 use super::conn::Conn;
 use super::exchange::{Loss, MAX_INTERIM};
+use super::files::take_order;
 use super::session::{flush, unix_ms};
 use crate::http::{self, Body, ResponseHead, To, Version};
 use crate::wire::{Read, Write};
@@ -16,6 +17,8 @@ pub(super) enum Answer {
     Blocked,
     /// Complete.
     Done,
+    /// Its head, which says that a file shall be sent in the place of its body.
+    File(Vec<u8>),
     /// The tenant agreed to another protocol.
     Switched,
     /// The connection ended before the answer's head.
@@ -89,8 +92,14 @@ fn pass_heads(client: &mut Client, conn: &mut Conn, shared: &mut Shared, mut byt
             }
             Err(refusal) => return Answer::Bad(refusal.reason),
         };
-        bytes = &bytes[head.len..];
         let switched = head.status == 101;
+        if client.exchange.lends
+            && head.status >= 200
+            && let Some(answer) = take_order(client, conn, shared, &head, bytes)
+        {
+            return Answer::File(answer);
+        }
+        bytes = &bytes[head.len..];
         let asked = head.upgrade.is_some_and(|protocol| client.exchange.words.asks_for(protocol));
         if switched && !asked {
             return Answer::Bad("the application switched protocols without being asked");

@@ -52,6 +52,8 @@ pub(super) enum Phase {
     Waiting,
     /// The request has a connection to the tenant.
     Exchange,
+    /// A file is looked for, or is on its way.
+    File,
     /// Bytes both ways.
     Tunnel,
     /// The last answer is on its way, and the end of writing behind it.

@@ -65,6 +65,6 @@ impl Proxy {
 
     /// Somebody has not taken all of an answer yet.
     pub fn is_writing(&self) -> bool {
-        self.clients.values().any(|client| !client.output.is_empty())
+        self.clients.values().any(|client| !client.output.is_empty() || client.phase == Phase::File)
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Exchange {
     pub event_stream: bool,
     /// The request is a HEAD.
     pub head_only: bool,
+    /// The tenant may answer with a file.
+    pub lends: bool,
     /// The client asked for another protocol.
     pub upgrade: bool,
     /// The client takes trailers.
@@ -103,6 +105,7 @@ impl Exchange {
             dechunk: false,
             event_stream: false,
             head_only: false,
+            lends: false,
             upgrade: false,
             trailers: false,
             expects: false,
@@ -135,6 +138,7 @@ impl Exchange {
         self.dechunk = false;
         self.event_stream = false;
         self.head_only = false;
+        self.lends = false;
         self.upgrade = false;
         self.trailers = false;
         self.expects = false;

@@ -123,6 +123,10 @@ impl Proxy {
                 self.complete(key);
                 Step::Again
             }
+            Answer::File(head) => {
+                self.lend(key, head);
+                Step::Again
+            }
             Answer::Switched => self.switch(key),
             Answer::Lost(loss) => {
                 // The failed write has taken the socket's error with it: the read that follows sees a mere end.

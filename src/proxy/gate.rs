@@ -89,6 +89,7 @@ impl Proxy {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         upstream.gate = Gate::Open;
         upstream.served = None;
+        upstream.files.iter().for_each(|files| files.stand());
         // A socket that was passed is open before its unit is active; a port, when it is.
         if upstream.listener.is_passed() {
             upstream.ready = None;

@@ -2,6 +2,7 @@
 //! ([`Fact`]) and is told when a tenant's gate opens and closes.
 
 mod access;
+mod admit;
 mod answer;
 mod asleep;
 mod breaker;
@@ -12,6 +13,7 @@ mod conn;
 mod door;
 mod drain;
 mod exchange;
+mod files;
 mod forward;
 mod gate;
 mod ids;
@@ -38,13 +40,14 @@ mod words;
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use slotmap::{SecondaryMap, SlotMap};
 
 use crate::config::Http;
 use crate::http::Date;
-use crate::poller::{Readiness, Registry, Source, data};
+use crate::poller::{Readiness, Registry, Source, Waker, data};
 use crate::route::{Limits, Table};
 use crate::unit::UnitId;
 
@@ -52,6 +55,7 @@ use access::AccessLog;
 use client::Client;
 use conn::Conn;
 use door::Doors;
+use files::Files;
 use ids::Ids;
 pub use listener::Listener;
 use timers::{Alarm, Owner, Timers};
@@ -105,6 +109,7 @@ pub struct Proxy {
     table: Table,
     limits: Limits,
     doors: Doors,
+    files: Files,
     /// Somebody waits for a tenant to be idle.
     room: bool,
     shared: Shared,
@@ -161,8 +166,16 @@ const DEADLINES: usize = 256;
 const ROUNDS: usize = 16;
 
 impl Proxy {
-    /// A forwarder without tenants. `private`: a directory of ours beside the tenants' sockets.
-    pub fn new(registry: Registry, limits: Http, table: Table, access: bool, private: PathBuf) -> io::Result<Self> {
+    /// A forwarder without tenants. `private`: a directory of ours beside the tenants' sockets. `waker`: ends a wait when
+    /// files have been read.
+    pub fn new(
+        registry: Registry,
+        limits: Http,
+        table: Table,
+        access: bool,
+        private: PathBuf,
+        waker: Arc<Waker>,
+    ) -> io::Result<Self> {
         let now = Instant::now();
         let shared = Shared {
             registry,
@@ -190,6 +203,7 @@ impl Proxy {
             table,
             limits: Limits::new(now),
             doors: Doors::new(),
+            files: Files::new(waker),
             room: false,
             shared,
         })
@@ -209,13 +223,13 @@ impl Proxy {
             Source::Client(key) => self.client_ready(key.into(), edge),
             Source::Upstream(key) => self.conn_ready(key.into(), edge),
             Source::Listener(key) => self.listener_ready(key.into()),
+            Source::Worker => self.worked(),
             Source::Signals
             | Source::Notify
             | Source::Control
             | Source::Operator(_)
             | Source::Stream(_)
-            | Source::Executed(_)
-            | Source::Worker => {}
+            | Source::Executed(_) => {}
         }
     }
 

@@ -52,6 +52,7 @@ impl Proxy {
             return self.empty_room(id).into_iter().for_each(|key| self.miss(key));
         };
         self.table.insert(route, id);
+        upstream.files = self.files.places(&upstream.name, route);
         // No idle_stop any more leaves no alarm behind.
         upstream.idle.clear();
         self.serve_waiting(id);
@@ -98,7 +99,7 @@ impl Proxy {
                 self.refuse_client(key, 404, "no application answers here", None);
             }
             Phase::Exchange | Phase::Tunnel => self.close(key),
-            Phase::Preamble | Phase::Head | Phase::Last | Phase::Linger => {}
+            Phase::Preamble | Phase::Head | Phase::File | Phase::Last | Phase::Linger => {}
         }
     }
 }

@@ -6,9 +6,8 @@ use super::client::{Client, Phase};
 use super::exchange::Exchange;
 use super::refuse::seconds;
 use super::say::Say;
-use super::upstream::Admission;
 use super::{ClientKey, Proxy, ROUNDS, STEP, Shared};
-use crate::http::{self, Body, Framing, Hop, Reply, RequestHead, Version};
+use crate::http::{self, Body, Framing, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
 use crate::wire::{Read, Write};
@@ -35,6 +34,7 @@ impl Proxy {
                 Phase::Head => self.read_request(key),
                 Phase::Waiting => self.keep_waiting(key),
                 Phase::Exchange => self.exchange(key),
+                Phase::File => self.send_file(key),
                 Phase::Tunnel => self.tunnel(key),
                 Phase::Last => self.write_last(key),
                 Phase::Linger => self.linger(key),
@@ -172,45 +172,14 @@ impl Proxy {
     fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         client.exchange.unit = Some(unit);
-        if self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
-            return 0;
-        }
-        let admission = self.admission(unit, head.upgrade.is_some());
-        if let Admission::Refuse(after) = admission {
-            self.answer(key, 503, "the application is not available", Some(after));
-            return 0;
-        }
-        if admission == Admission::Wait && self.let_sleep(key, unit, head.target)
-            || self.has_scout(unit) && self.show_page(key)
+        if self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some())
+            && let Some(taken) = self.serve_public(key, unit, head, rest)
         {
-            return 0;
+            return taken;
         }
-        let Some(client) = self.clients.get_mut(key) else { return 0 };
-        let hop = Hop {
-            peer: client.peer,
-            client: client.exchange.client,
-            https: client.https,
-            request_id: client.exchange.words.id(),
-            trace_id: if self.shared.limits.traceparent { self.shared.ids.last() } else { b"" },
-            start_ms: unix_ms(self.shared.wall),
-            trusted: client.trusted,
-        };
-        let mut request = self.shared.pool.take();
-        http::forward_request(&mut request, head, &hop);
-        client.exchange.request = request;
-        let taken = match client.exchange.take_body(rest) {
-            Ok(taken) => taken,
-            Err(http::Malformed(reason)) => {
-                client.exchange.keep_alive = false;
-                self.answer(key, 400, reason, None);
-                return rest.len();
-            }
-        };
-        if admission == Admission::Send {
-            self.dispatch(key, unit);
-        } else {
-            self.let_wait(key, unit, false);
-        }
+        let Some(admission) = self.let_in(key, unit, head) else { return 0 };
+        let Some(taken) = self.write_request(key, unit, head, rest) else { return rest.len() };
+        self.enter(key, unit, admission);
         taken
     }
 
@@ -278,18 +247,24 @@ impl Proxy {
     pub(super) fn close(&mut self, key: ClientKey) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let phase = client.phase;
-        if matches!(phase, Phase::Waiting | Phase::Exchange) {
+        if matches!(phase, Phase::Waiting | Phase::Exchange | Phase::File) {
             let exchange = &mut client.exchange;
             // nginx's code for a client that left before its answer.
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
             self.shared.access.push(exchange, None, self.shared.now);
         }
         // No client may take a part for the whole, not even one that reads until the end of the connection.
-        if !client.output.is_empty() || (phase == Phase::Exchange && client.exchange.answer.is_some()) {
+        if phase == Phase::File
+            || !client.output.is_empty()
+            || (phase == Phase::Exchange && client.exchange.answer.is_some())
+        {
             client.wire.abort();
         }
         let unit = client.exchange.unit;
         self.release(key, false);
+        if phase == Phase::File {
+            self.files.forget(key);
+        }
         if let Some(mut client) = self.clients.remove(key) {
             self.doors.forget(&client);
             client.exchange.reset(&mut self.shared.pool);
@@ -321,7 +296,7 @@ impl Proxy {
             }
             Phase::Waiting => self.wait_due(key),
             Phase::Exchange => self.exchange_due(key),
-            Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
+            Phase::File | Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::ConnKey;
 use super::breaker::Breaker;
+use super::files::Places;
 use super::listener::Listener;
 use super::timers::Alarm;
 use super::waiting::Waiting;
@@ -20,6 +21,8 @@ pub(super) struct Upstream {
     pub socket: Socket,
     /// How many at once, how many in the queue, how long. `None`: a socket without HTTP.
     pub route: Option<Route>,
+    /// Where its files lie; most have none.
+    pub files: Option<Box<Places>>,
     /// Quiet for so long is idle.
     pub idle_stop: Option<Duration>,
     /// Its socket has no second name, and it was said.
@@ -102,6 +105,7 @@ impl Upstream {
             listener,
             socket,
             route: None,
+            files: None,
             idle_stop: None,
             bare: false,
             gate: Gate::Down,

@@ -63,7 +63,19 @@ const AT_ONCE: [(&str, &[&str]); 3] = [
     ),
     (
         "route",
-        &["host", "path", "connections", "wait", "queue", "waiting_page_after", "breaker_failures", "breaker_pause"],
+        &[
+            "host",
+            "path",
+            "connections",
+            "wait",
+            "queue",
+            "waiting_page_after",
+            "breaker_failures",
+            "breaker_pause",
+            "public",
+            "send_file",
+            "accel",
+        ],
     ),
 ];
 

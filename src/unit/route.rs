@@ -1,5 +1,7 @@
 //! `[route]`: the part of the URL space that a tenant answers.
 
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use super::layers::Node;
@@ -28,6 +30,17 @@ section! {
         breaker_failures: u32 = 10;
         /// Then one request tries; its answer, whatever it is, lets all others in again. Default 5 s.
         breaker_pause: Duration as positive = Duration::from_secs(5);
+        /// Directory whose files answer GET and HEAD below the route's path, without the tenant: it is not started for them
+        /// ("/rails/public"). `/a/` is `a/index.html` there, `/a` also `a.html`; a `.br` or `.gz` beside a file is sent
+        /// to those who take it. Never a file outside, nor one whose path has a segment that begins with a dot (but
+        /// `.well-known`). Default: none.
+        public: Option<PathBuf> as root = None;
+        /// Directories from which the tenant may have files sent, by the field X-Sendfile of its answer, with an absolute path
+        /// in it; its thread is free at once. Rack 2.2.20, 3.1.18 and later need
+        /// `config.action_dispatch.x_sendfile_header = "X-Sendfile"`. Default: none.
+        send_file: Vec<PathBuf> as roots = Vec::new();
+        /// The same for X-Accel-Redirect: `{ "/internal/" = "/data/storage/x" }` sends /data/storage/x/a for /internal/a.
+        accel: BTreeMap<String, PathBuf> as accel = BTreeMap::new();
     }
 }
 
@@ -68,6 +81,50 @@ pub(crate) fn check_path(text: &str) -> Result<(), String> {
     }
     if !text.bytes().all(allowed) {
         return Err(format!("\"{text}\" holds what a path cannot; write it percent-encoded"));
+    }
+    Ok(())
+}
+
+/// A directory of files.
+fn root(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<PathBuf>> {
+    let path = PathBuf::read(node, cx)?;
+    cx.good(node.place, check_root(&path))?;
+    Some(Some(path.components().collect()))
+}
+
+fn roots(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<PathBuf>> {
+    let paths = Vec::<PathBuf>::read(node, cx)?;
+    let checked = paths.iter().zip(node.items()).map(|(path, item)| {
+        cx.good(item.place, check_root(path))?;
+        Some(path.components().collect())
+    });
+    let all: Vec<Option<PathBuf>> = checked.collect();
+    all.into_iter().collect()
+}
+
+/// Paths of URLs, each with its directory.
+fn accel(node: Node<'_>, cx: &mut Cx<'_>) -> Option<BTreeMap<String, PathBuf>> {
+    if !node.value.is_table() {
+        return cx.expected(node, "a table ({ \"/internal/\" = \"/data/storage\" })");
+    }
+    let read = node.entries().map(|(prefix, place, value)| {
+        let slashes = prefix.starts_with('/') && prefix.ends_with('/');
+        let why = || format!("\"{prefix}\" is no path of URLs; begin and end it with a slash: \"/internal/\"");
+        cx.good(place, slashes.then_some(()).ok_or_else(why))?;
+        root(value, cx).flatten().map(|path| (prefix.to_owned(), path))
+    });
+    let all: Vec<Option<(String, PathBuf)>> = read.collect();
+    all.into_iter().collect()
+}
+
+/// Whether all below it may be sent.
+fn check_root(path: &Path) -> Result<(), String> {
+    let written = path.display();
+    if path.components().any(|part| part == Component::ParentDir) {
+        return Err(format!("\"{written}\" goes up again; write the path without .."));
+    }
+    if path.components().nth(1).is_none() {
+        return Err("\"/\" is every file there is; name the directory of those that may be sent".into());
     }
     Ok(())
 }

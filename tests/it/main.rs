@@ -31,6 +31,8 @@ mod differential;
 mod docker;
 mod drain;
 mod faults;
+mod files;
+mod files_lent;
 mod forward;
 mod forward_bad;
 mod forward_client;

@@ -17,6 +17,7 @@ class Showcase < Rails::Application
   config.cache_classes = true
   config.consider_all_requests_local = false
   config.public_file_server.enabled = true
+  config.action_dispatch.x_sendfile_header = ENV["SENDFILE_HEADER"] # "X-Sendfile" where [route] send_file allows it
 
   config.logger = ActiveSupport::TaggedLogging.new(ActiveSupport::Logger.new($stdout))
   config.log_level = ENV.fetch("LOG_LEVEL", "info").to_sym

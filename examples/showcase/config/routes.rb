@@ -8,6 +8,7 @@ Rails.application.routes.draw do
   if ENV["SHOWCASE_TEST"] == "1"
     get "whoami", to: "probes#whoami"
     get "sleep", to: "probes#nap"
+    get "download", to: "probes#download"
     post "echo", to: EchoProbe
     get "events", to: "event_streams#show"
   end

@@ -85,6 +85,17 @@ fn framing_and_control_come_last_and_once() {
 }
 
 #[test]
+fn a_tenant_is_told_by_us_that_its_files_are_sent() {
+    let mut out = Vec::new();
+    let hop = super::Hop { sends_files: true, ..hop(true) };
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\nX-Sendfile-Type: X-Accel-Redirect\r\nX-Accel-Mapping: /=/\r\nX-Sendfile: /\r\n\r\n";
+    forward_request(&mut out, &head(request), &hop);
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.ends_with("\r\nX-Sendfile-Type: X-Sendfile\r\n\r\n"), "{out}");
+    assert_eq!((out.matches("Sendfile").count(), out.contains("Accel")), (2, false), "{out}");
+}
+
+#[test]
 fn the_authority_of_the_target_is_the_host() {
     let got = forwarded(b"GET http://b:80/x HTTP/1.1\r\nHost: a\r\n\r\n", false);
     assert!(got.starts_with("GET /x HTTP/1.1\r\nHost: b:80\r\nX-Forwarded-For"), "{got}");

@@ -22,7 +22,16 @@ fn head(bytes: &[u8]) -> RequestHead<'_> {
 fn hop(trusted: bool) -> Hop<'static> {
     let peer = std::net::IpAddr::from([192, 0, 2, 7]);
     let trace_id = b"0123456789abcdef0123456789abcdef";
-    Hop { peer, client: peer, https: false, request_id: "id-1", trace_id, start_ms: 1_700_000_000_123, trusted }
+    Hop {
+        peer,
+        client: peer,
+        https: false,
+        request_id: "id-1",
+        trace_id,
+        start_ms: 1_700_000_000_123,
+        trusted,
+        sends_files: false,
+    }
 }
 
 /// The end of every forwarded head of an untrusted peer that asked for host `a` in HTTP/1.1.

@@ -5,6 +5,10 @@ class ProbesController < ApplicationController
                    url: request.original_url, remote_ip: request.remote_ip, request_id: request.request_id }
   end
 
+  def download
+    send_file params.require(:path), type: "text/x-probe", disposition: "attachment"
+  end
+
   def nap
     sleep(params.fetch(:ms, 100).to_i.clamp(0, 60_000) / 1000.0)
     render plain: "#{Process.pid}\n"
