@@ -159,7 +159,6 @@ impl Proxy {
     /// Closes the connections that nobody uses.
     pub(super) fn close_idle(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
-        upstream.stale.clear();
         for key in upstream.pool.drain(..).chain(upstream.probing.take()).chain(upstream.scout.take()) {
             self.conns.remove(key);
         }

@@ -262,6 +262,8 @@ impl World {
         self.until(|world| world.proxy.load(world.unit) == Load::default(), "requests of those who left");
         self.hold();
         self.die();
+        // The alarm of an emptied pool comes once more, after 55 s; that of a forgotten client may be later.
+        self.pass(Duration::from_secs(56));
         self.until(|world| world.proxy.deadline().is_none(), "deadlines of those who left");
         self.conns.clear();
         self.clients.clear();
