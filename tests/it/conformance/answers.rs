@@ -225,7 +225,7 @@ fn large() -> [Row; 2] {
     [
         got_request("answer: a head of 60 kB", "9110 §5.4")
             .answer(format!("HTTP/1.1 200 OK\r\n{field}Content-Length: 0\r\n\r\n"))
-            .got(format!("HTTP/1.1 200 OK\r\n{field}X-Request-Id: @ID\r\nContent-Length: 0\r\n\r\n")),
+            .got(format!("HTTP/1.1 200 OK\r\n{field}Date: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 0\r\n\r\n")),
         got_request("answer: a body of 100 kB", "9112 §6.2")
             .answer(format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}"))
             .got(format!(

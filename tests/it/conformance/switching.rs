@@ -101,11 +101,6 @@ fn refused() -> Vec<Row> {
             .answer("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n")
             .got(own_page("502 Bad Gateway", "101 without one Upgrade", "X-Request-Id: @ID\r\n"))
             .tenant(Tenant::Ends),
-        asks("no answer").hangup().got(own_page(
-            "502 Bad Gateway",
-            "the application closed the connection",
-            "X-Request-Id: @ID\r\n",
-        )),
     ]
 }
 
