@@ -2,7 +2,8 @@
 
 use super::row::{GOT_OK, OK, Row, Tenant, arrives, own_page, page, request};
 
-const CLOSED_OK: &str = "HTTP/1.1 200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+const CLOSED_OK: &str =
+    "HTTP/1.1 200 OK\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 const UP: &str = "HTTP/1.1 200 OK\r\nDate: @DATE\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 3\r\n\
                   X-Request-Id: @ID\r\n\r\nOK\n";
 const LENGTH: &str = "Content-Length: 5\r\n";
@@ -78,7 +79,10 @@ fn pipelines() -> Vec<Row> {
             .answer("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
             .asked(got_get("/t?c"))
             .answer(OK)
-            .got([GOT_OK, "HTTP/1.1 200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 9\r\n\r\n", GOT_OK].concat()),
+            .got(
+                [GOT_OK, "HTTP/1.1 200 OK\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 9\r\n\r\n", GOT_OK]
+                    .concat(),
+            ),
         row("one that nobody answers")
             .send(format!("{}{a}", get("/nowhere")))
             .asked(got_get("/t?a"))
@@ -120,7 +124,8 @@ fn closes() -> Vec<Row> {
         let row = Row::new(&format!("persistence: {name}"), "9112 §9.3");
         row.send(format!("GET /t HTTP/{version}\r\nHost: x\r\n{fields}\r\n")).asked(got_get("/t")).answer(OK)
     };
-    let old_alive = "HTTP/1.1 200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok";
+    let old_alive =
+        "HTTP/1.1 200 OK\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok";
     vec![
         row("1.1", "1.1", "").got(GOT_OK),
         row("1.1 close", "1.1", "Connection: close\r\n").got(CLOSED_OK).ends(),
@@ -172,7 +177,7 @@ fn half_closes() -> Vec<Row> {
             .asked(got_get("/t?a"))
             .answer("HTTP/1.1 200 OK\r\n\r\nok")
             .hangup()
-            .got("HTTP/1.1 200 OK\r\nX-Request-Id: @ID\r\nConnection: close\r\n\r\nok")
+            .got("HTTP/1.1 200 OK\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nConnection: close\r\n\r\nok")
             .ends(),
         row("in a head").send("GET /t HTTP/1.1\r\nHo").finish().ends(),
         row("before a head").finish().ends(),
@@ -185,7 +190,7 @@ fn expectations() -> Vec<Row> {
     let asks = |name: &str| row(name).send(request("POST /t", EXPECTS, "")).asked(arrives("POST /t", "", EXPECTED));
     let go_on = "HTTP/1.1 100 Continue\r\n\r\n";
     let refused = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
-    let got_refused = "HTTP/1.1 403 Forbidden\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno";
+    let got_refused = "HTTP/1.1 403 Forbidden\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno";
     vec![
         asks("the tenant says when").answer(go_on).got(go_on).send("hello").asked("hello").answer(OK).got(GOT_OK),
         asks("other interim answers do not mean it")
@@ -261,7 +266,9 @@ fn streams() -> Vec<Row> {
     let row = |name: &str| Row::new(&format!("stream: {name}"), "9112 §7.1").send(get("/t")).asked(got_get("/t"));
     let head = |framing: &str| format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{framing}\r\n");
     let got = |framing: &str| {
-        format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Request-Id: @ID\r\n{framing}\r\n")
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nDate: @DATE\r\nX-Request-Id: @ID\r\n{framing}\r\n"
+        )
     };
     let events = "8\r\ndata: 1\n\r\n8\r\ndata: 2\n\r\n";
     let by_bytes = |row: Row, bytes: &str| {

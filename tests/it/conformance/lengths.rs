@@ -137,7 +137,7 @@ pub fn rows() -> Vec<Row> {
         rows.push(match method {
             "HEAD" => row
                 .answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
-                .got("HTTP/1.1 200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\n"),
+                .got("HTTP/1.1 200 OK\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\n"),
             _ => row.ok(),
         });
     }
@@ -159,7 +159,7 @@ fn old() -> [Row; 3] {
             .send("POST /t HTTP/1.0\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
             .asked(arrives("POST /t", "", "Content-Length: 5\r\n\r\nhello"))
             .answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            .got("HTTP/1.1 200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+            .got("HTTP/1.1 200 OK\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
             .ends(),
     ]
 }

@@ -73,7 +73,7 @@ const TWICE_CHUNKED: &str =
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
 const UNASKED: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 /// What a client gets of [`OK`].
-const GOT: &str = "HTTP/1.1 200 OK\r\nX-Request-Id: @ID\r\n";
+const GOT: &str = "HTTP/1.1 200 OK\r\nDate: @DATE\r\nX-Request-Id: @ID\r\n";
 
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
@@ -137,15 +137,12 @@ fn cut() -> Vec<Row> {
         let row = asked(name, "9112 §8").answer(format!("HTTP/1.1 200 OK\r\n{head}\r\n{body}")).hangup();
         row.got(format!("{GOT}{head}\r\n{body}")).ends()
     };
-    let page = own_page("502 Bad Gateway", "the application closed the connection", "X-Request-Id: @ID\r\n");
     vec![
         cut("a short body", "Content-Length: 5\r\n", "hell"),
         cut("no body", "Content-Length: 5\r\n", ""),
         cut("a short chunk", CHUNKED, "5\r\nhell"),
         cut("no last chunk", CHUNKED, "5\r\nhello\r\n"),
         cut("no empty line", CHUNKED, "5\r\nhello\r\n0\r\n"),
-        asked("no answer", "9112 §9.3.1").hangup().got(&page),
-        asked("half a head", "9112 §8").answer("HTTP/1.1 200 OK\r\nContent-Le").hangup().got(&page),
     ]
 }
 
@@ -163,26 +160,31 @@ fn too_much() -> Vec<Row> {
             "more than its last chunk",
             "GET /t",
             "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n0\r\n\r\n",
-            "200 OK\r\nX-Request-Id: @ID\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "200 OK\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         ),
         much(
             "a body to HEAD",
             "HEAD /t",
             "200 OK\r\nContent-Length: 2\r\n\r\nok",
-            "200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\n",
+            "200 OK\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\n",
         ),
-        much("a body of 204", "GET /t", "204 No\r\nContent-Length: 2\r\n\r\nok", "204 No\r\nX-Request-Id: @ID\r\n\r\n"),
+        much(
+            "a body of 204",
+            "GET /t",
+            "204 No\r\nContent-Length: 2\r\n\r\nok",
+            "204 No\r\nDate: @DATE\r\nX-Request-Id: @ID\r\n\r\n",
+        ),
         much(
             "a body of 304",
             "GET /t",
             "304 No\r\nContent-Length: 2\r\n\r\nok",
-            "304 No\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\n",
+            "304 No\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\n",
         ),
         much(
             "a body of 205 without a length",
             "GET /t",
             "205 No\r\n\r\nok",
-            "205 No\r\nX-Request-Id: @ID\r\nContent-Length: 0\r\n\r\n",
+            "205 No\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 0\r\n\r\n",
         ),
         asked("an answer to nobody", "9112 §9.2").ok().answer(OK).tenant(Tenant::Ends),
         asked("a 408 to nobody", "9112 §9.5")
@@ -192,7 +194,7 @@ fn too_much() -> Vec<Row> {
     ]
 }
 
-const GOT_TWO: &str = "200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\nok";
+const GOT_TWO: &str = "200 OK\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\nok";
 
 /// Tenants that answer before they have the whole request: the rest of it goes nowhere.
 fn gone() -> Vec<Row> {
@@ -202,8 +204,7 @@ fn gone() -> Vec<Row> {
             .asked(arrives("POST /t", "", "Content-Length: 5\r\n\r\nhel"))
     };
     let large = "e".repeat(1_000_000);
-    let got_large =
-        "HTTP/1.1 413 Content Too Large\r\nX-Request-Id: @ID\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n";
+    let got_large = "HTTP/1.1 413 Content Too Large\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n";
     vec![
         early("an answer before the end of the body")
             .answer(OK)
@@ -212,7 +213,7 @@ fn gone() -> Vec<Row> {
             .tenant(Tenant::Ends),
         early("413 with chunks")
             .answer("HTTP/1.1 413 Content Too Large\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n")
-            .got("HTTP/1.1 413 Content Too Large\r\nX-Request-Id: @ID\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nno\r\n0\r\n\r\n")
+            .got("HTTP/1.1 413 Content Too Large\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nno\r\n0\r\n\r\n")
             .ends()
             .tenant(Tenant::Ends),
         early("a lie").answer("no\r\n").got(own_page("502 Bad Gateway", NOT_HTTP, "X-Request-Id: @ID\r\nConnection: close\r\n")).ends().tenant(Tenant::Ends),

@@ -43,7 +43,11 @@ fn every_rule_is_kept_whatever_the_pieces() {
     let mut stage = Stage::new();
     let mut broken = Vec::new();
     let table = table();
-    for row in &table {
+    for (number, row) in table.iter().enumerate() {
+        // No connection of a pool carries more than a thousand requests.
+        if number % 40 == 39 {
+            stage = Stage::new();
+        }
         let seeds: Vec<_> = (0..6).map(|_| random.below(1 << 32)).collect();
         for split in [Split::Whole, Split::Bytes].into_iter().chain(seeds.into_iter().map(Split::Random)) {
             let played = catch_unwind(AssertUnwindSafe(|| stage.play(row, split)));

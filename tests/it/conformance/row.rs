@@ -135,7 +135,7 @@ impl Row {
 /// An answer of the tenant.
 pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 /// The same as the client gets it.
-pub const GOT_OK: &str = "HTTP/1.1 200 OK\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\nok";
+pub const GOT_OK: &str = "HTTP/1.1 200 OK\r\nDate: @DATE\r\nX-Request-Id: @ID\r\nContent-Length: 2\r\n\r\nok";
 
 /// A request to the tenant: its first line without the version, fields with their line ends, and a body.
 pub fn request(line: &str, fields: &str, body: &str) -> String {
