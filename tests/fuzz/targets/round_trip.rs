@@ -35,6 +35,7 @@ fn hop(trusted: bool) -> Hop<'static> {
         trace_id: b"",
         start_ms: 1_700_000_000_000,
         trusted,
+        sends_files: false,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use slotmap::SlotMap;
@@ -62,7 +63,8 @@ impl World {
         let registry = poller.registry().expect("epoll");
         let private = directory.join("private");
         let limits = loaded.config.http.clone();
-        let mut proxy = Proxy::new(registry, limits, Table::new("/up"), true, private).expect("a forwarder");
+        let waker = Arc::new(poller.waker().expect("a waker"));
+        let mut proxy = Proxy::new(registry, limits, Table::new("/up"), true, private, waker).expect("a forwarder");
         let door = proxy.open_door((Ipv4Addr::LOCALHOST, 0).into(), false).expect("the front door");
         let unit = SlotMap::<UnitId, ()>::with_key().insert(());
         proxy.add(unit, &loaded.units[0]).expect("its socket");
