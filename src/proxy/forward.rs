@@ -99,6 +99,10 @@ impl Proxy {
                 Err(()) => Step::Close,
             };
         }
+        if unwritable {
+            // What the tenant said before it closed may be there without its edge.
+            conn.wire.suspect();
+        }
         let answer = read_answer(client, conn, &mut self.shared);
         if unanswered && client.exchange.answered.is_some() {
             note_answer(&mut self.upstreams[conn.unit]);
