@@ -97,6 +97,7 @@ impl Proxy {
         let bytes = if first { &scratch[..count] } else { input.bytes() };
         if client.exchange.bytes_in == 0 {
             client.exchange.arrived = self.shared.now;
+            client.exchange.client = client.peer;
         }
         let step = match RequestHead::parse(bytes) {
             Ok(Some(head)) => {

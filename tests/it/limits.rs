@@ -319,7 +319,9 @@ fn a_client_that_leaves_and_a_process_that_ends_are_no_failures_of_the_tenant() 
     init.get("/boston").expect(200);
     // All that it had in flight is one failure, and the next process begins without any.
     let mut clients: Vec<_> = (0..3).map(|_| init.connect()).collect();
-    clients.iter_mut().for_each(|client| client.send(&get("/boston/slow?ms=100000")).expect("send"));
+    clients
+        .iter_mut()
+        .for_each(|client| client.send(&request_head("POST", "/boston/slow?ms=100000", &[], 0)).expect("send"));
     eventually("they are sent", || init.list()[0]["requests"]["in_flight"] == 3);
     assert!(init.kill_unit("web@boston"));
     clients.iter_mut().for_each(|client| drop(client.reply("GET").expect("an answer").expect(502)));

@@ -261,7 +261,8 @@ impl World {
             self.leave(who as u8);
         }
         self.pump();
-        self.until(|world| world.proxy.load(world.unit) == Load::default(), "requests of those who left");
+        let nothing = |load: Load| Load { breaker_open: false, ..load } == Load::default();
+        self.until(|world| nothing(world.proxy.load(world.unit)), "requests of those who left");
         self.hold();
         self.die();
         // The alarm of an emptied pool comes once more, after 55 s; that of a forgotten client may be later.
