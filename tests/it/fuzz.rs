@@ -1,8 +1,10 @@
 //! The fuzz targets over the corpus that is kept: what was found once stays found.
 
+use std::env;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::Path;
+use std::process::Command;
 
 use crate::targets;
 
@@ -50,7 +52,15 @@ fn answers_that_go_on() {
     replay("answer");
 }
 
+/// In a process of its own: what other tests fork holds connections of this one open for a moment.
 #[test]
 fn whole_exchanges() {
-    replay("exchange");
+    const ALONE: &str = "FUZZ_ALONE";
+    if env::var_os(ALONE).is_some() {
+        return replay("exchange");
+    }
+    let own = env::current_exe().expect("this program");
+    let ran = Command::new(own).args(["--exact", "fuzz::whole_exchanges"]).env(ALONE, "1").output().expect("run");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("1 passed"), "it was not run");
 }
