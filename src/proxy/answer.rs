@@ -190,6 +190,10 @@ fn write_out(client: &mut Client, shared: &mut Shared, mut raw: &[u8], after: An
         return after;
     }
     client.exchange.bytes_out += total as u64;
+    if matches!(after, Answer::Done) && raw.is_empty() && client.output.is_empty() {
+        client.output.fill(head, pool);
+        return after;
+    }
     let taken = match client.wire.write(head, raw) {
         Write::Some(count) => count,
         Write::Blocked => 0,

@@ -65,6 +65,12 @@ impl Buffer {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Takes all bytes of a vector, which gets other memory. Only an empty queue can be filled.
+    pub fn fill(&mut self, bytes: &mut Vec<u8>, pool: &mut Pool) {
+        self.clear(pool);
+        self.bytes = std::mem::replace(bytes, pool.take());
+    }
+
     /// The vector behind it, to append to.
     pub fn open(&mut self, pool: &mut Pool) -> &mut Vec<u8> {
         if self.bytes.capacity() == 0 {

@@ -31,6 +31,10 @@ pub(super) struct Client {
     pub fresh: bool,
     /// It is in the list of those who get another turn.
     pub pending: bool,
+    /// It goes on at the end of this turn.
+    pub posted: bool,
+    /// The alarm is that of an answer that it does not take.
+    pub owes: bool,
     /// Its last request said that nothing follows, and all of that request has come.
     pub silent: bool,
     /// Bytes that the client has not taken yet.
@@ -86,6 +90,8 @@ impl Client {
             input: Buffer::default(),
             fresh: false,
             pending: false,
+            posted: false,
+            owes: false,
             silent: false,
             output: Buffer::default(),
             exchange: Exchange::idle(now),

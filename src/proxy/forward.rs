@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::answer::{Answer, read_answer};
+use super::batch::Letter;
 use super::client::{Client, Phase};
 use super::conn::Conn;
 use super::exchange::Loss;
@@ -36,6 +37,7 @@ impl Proxy {
                 self.upstreams[unit].begin(exchange.upgrade);
                 let after = self.patience(key, unit);
                 self.set_alarm(key, after);
+                self.post(key, Letter::Request);
                 true
             }
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
@@ -125,6 +127,9 @@ impl Proxy {
             }
             Answer::Done => {
                 self.complete(key);
+                if self.clients.get(key).is_some_and(|client| !client.output.is_empty()) {
+                    self.post(key, Letter::Answer);
+                }
                 Step::Again
             }
             Answer::File(head) => {
@@ -201,7 +206,6 @@ impl Proxy {
             if !self.dispatch(key, unit) {
                 return;
             }
-            self.later(key);
         }
     }
 }

@@ -16,8 +16,13 @@ impl Proxy {
         let Some(client) = self.clients.get_mut(key) else { return Write::Broken };
         let before = client.output.len();
         let flushed = flush(client, &mut self.shared);
-        if client.output.len() < before {
+        let left = client.output.len();
+        if left > 0 && (left < before || !client.owes) {
+            client.owes = true;
             self.set_alarm(key, self.shared.limits.timeout_body);
+        }
+        if let (0, Some(client)) = (left, self.clients.get_mut(key)) {
+            client.owes = false;
         }
         flushed
     }

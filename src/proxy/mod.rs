@@ -5,6 +5,7 @@ mod access;
 mod admit;
 mod answer;
 mod asleep;
+mod batch;
 mod breaker;
 mod buffer;
 mod capacity;
@@ -52,6 +53,7 @@ use crate::route::{Limits, Table};
 use crate::unit::UnitId;
 
 use access::AccessLog;
+use batch::Batch;
 use client::Client;
 use conn::Conn;
 use door::Doors;
@@ -128,6 +130,8 @@ struct Shared {
     facts: VecDeque<Fact>,
     /// Clients that have something to do in this turn.
     pending: VecDeque<ClientKey>,
+    /// What is written at the end of this turn.
+    batch: Batch,
     /// How many wait, for all tenants together.
     waiting: usize,
     access: AccessLog,
@@ -157,7 +161,7 @@ const KEEP_ALIVE_OF_PROXIES: Duration = Duration::from_secs(300);
 /// Bytes of one read.
 const SCRATCH: usize = 128 * 1024;
 /// Most work of one turn, in bytes moved: signals, boots and those who wait elsewhere are looked at every millisecond or two.
-const TURN: usize = 2 * 1024 * 1024;
+const TURN: usize = 1024 * 1024;
 /// What a step costs that moves few bytes or none: as much time as so many.
 const STEP: usize = 4 * 1024;
 /// Most deadlines that are carried out in one turn.
@@ -185,6 +189,7 @@ impl Proxy {
             head: Vec::with_capacity(1024),
             facts: VecDeque::new(),
             pending: VecDeque::new(),
+            batch: Batch::default(),
             waiting: 0,
             access: AccessLog::new(access),
             ids: Ids::new()?,
@@ -264,8 +269,14 @@ impl Proxy {
         }
     }
 
-    /// Clients that had more to do than their share, and those whose turn in the waiting room has come.
+    /// Clients that had more to do than their share, and those whose turn in the waiting room has come; then what is to be
+    /// written.
     pub fn settle(&mut self) {
+        self.attend_pending();
+        self.deliver_all();
+    }
+
+    fn attend_pending(&mut self) {
         for _ in 0..self.shared.pending.len() {
             if self.shared.spent >= TURN {
                 return;
@@ -280,7 +291,7 @@ impl Proxy {
 
     /// Somebody has more to do than this turn allowed.
     pub fn has_pending(&self) -> bool {
-        !self.shared.pending.is_empty()
+        !self.shared.pending.is_empty() || !self.shared.batch.is_empty()
     }
 
     /// The next fact.
@@ -303,7 +314,11 @@ impl Proxy {
     pub fn recover(&mut self) {
         self.shared.scratch.resize(SCRATCH, 0);
         self.conns.values_mut().for_each(|conn| conn.wire.suspect());
-        self.clients.values_mut().for_each(|client| client.wire.suspect());
+        self.shared.batch.clear();
+        for client in self.clients.values_mut() {
+            client.wire.suspect();
+            client.posted = false;
+        }
         self.shared.pending.extend(self.clients.keys());
     }
 

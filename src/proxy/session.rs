@@ -29,6 +29,9 @@ impl Proxy {
         for _ in 0..ROUNDS {
             self.shared.spent += STEP;
             let Some(client) = self.clients.get_mut(key) else { return };
+            if client.posted {
+                return;
+            }
             let step = match client.phase {
                 Phase::Preamble => self.read_preamble(key),
                 Phase::Head => self.read_request(key),
@@ -65,8 +68,8 @@ impl Proxy {
 
     /// Reads the next request, once the answer before it has been taken.
     fn read_request(&mut self, key: ClientKey) -> Step {
-        let Some(client) = self.clients.get(key) else { return Step::Wait };
-        let (owed, trusted) = (!client.output.is_empty(), client.trusted);
+        let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
+        let (owed, trusted) = (client.owes, client.trusted);
         match self.flush_rest(key) {
             Write::Some(_) if owed => self.set_alarm(key, self.shared.keep_alive(trusted)),
             Write::Some(_) => {}
@@ -235,8 +238,6 @@ impl Proxy {
         client.fresh = !client.input.is_empty();
         client.silent = silent;
         let (phase, after) = match keep_alive {
-            // Who does not take the answer is not idle.
-            true if !client.output.is_empty() => (Phase::Head, self.shared.limits.timeout_body),
             true => (Phase::Head, self.shared.keep_alive(client.trusted)),
             false => (Phase::Last, self.shared.limits.timeout_body),
         };
