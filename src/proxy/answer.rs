@@ -191,7 +191,8 @@ fn write_out(client: &mut Client, shared: &mut Shared, mut raw: &[u8], after: An
     }
     client.exchange.bytes_out += total as u64;
     if matches!(after, Answer::Done) && raw.is_empty() && client.output.is_empty() {
-        client.output.fill(head, pool);
+        client.output.push(head, pool);
+        head.clear();
         return after;
     }
     let taken = match client.wire.write(head, raw) {

@@ -16,13 +16,15 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Most bytes that are kept: a thousand small requests at once, or a dozen large ones.
-    const KEEP: usize = 1 << 20;
+    /// Most bytes that are kept: two thousand small buffers, or a dozen large ones.
+    const KEEP: usize = 2 << 20;
+    /// The head of a usual request fits.
+    const SMALLEST: usize = 1024;
     const LARGEST: usize = 128 * 1024;
 
     /// Empty memory.
     pub fn take(&mut self) -> Vec<u8> {
-        let bytes = self.spare.pop().unwrap_or_default();
+        let Some(bytes) = self.spare.pop() else { return Vec::with_capacity(Self::SMALLEST) };
         self.size -= bytes.capacity();
         bytes
     }
@@ -63,12 +65,6 @@ impl Buffer {
             self.bytes = pool.take();
         }
         self.bytes.extend_from_slice(bytes);
-    }
-
-    /// Takes all bytes of a vector, which gets other memory. Only an empty queue can be filled.
-    pub fn fill(&mut self, bytes: &mut Vec<u8>, pool: &mut Pool) {
-        self.clear(pool);
-        self.bytes = std::mem::replace(bytes, pool.take());
     }
 
     /// The vector behind it, to append to.

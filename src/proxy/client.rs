@@ -52,6 +52,8 @@ pub(super) enum Phase {
     Preamble,
     /// Between requests, or in the middle of a head.
     Head,
+    /// The head is there and the body on its way; nobody has it yet.
+    Body,
     /// In a tenant's waiting room.
     Waiting,
     /// The request has a connection to the tenant.

@@ -234,7 +234,7 @@ fn send_request(client: &mut Client, conn: &mut Conn) -> Write {
 
 /// Reads more of the request's body, as far as the tenant takes it. `Err(Ok(reason))`: it is malformed; `Err(Err)`: the
 /// client left in the middle.
-fn read_body(client: &mut Client, shared: &mut Shared) -> Result<(), Result<&'static str, ()>> {
+pub(super) fn read_body(client: &mut Client, shared: &mut Shared) -> Result<(), Result<&'static str, ()>> {
     if !client.exchange.wants_body() {
         return Ok(());
     }

@@ -22,6 +22,7 @@ impl Proxy {
     pub(super) fn answer_instead(&mut self, key: ClientKey, status: u16, say: Say<'_>, retry: Option<Duration>) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let unit = client.exchange.unit;
+        self.end_gathering(key);
         if let Some(unit) = unit {
             self.leave_room(key, unit);
         }

@@ -17,6 +17,7 @@ mod exchange;
 mod files;
 mod forward;
 mod gate;
+mod gather;
 mod ids;
 mod last;
 mod listener;
@@ -132,6 +133,8 @@ struct Shared {
     pending: VecDeque<ClientKey>,
     /// What is written at the end of this turn.
     batch: Batch,
+    /// Bytes of requests whose bodies are not complete and that no tenant has.
+    gathered: usize,
     /// How many wait, for all tenants together.
     waiting: usize,
     access: AccessLog,
@@ -158,8 +161,8 @@ impl Shared {
 
 /// Longer than proxies keep idle connections, but for those that do it for ever.
 const KEEP_ALIVE_OF_PROXIES: Duration = Duration::from_secs(300);
-/// Bytes of one read.
-const SCRATCH: usize = 128 * 1024;
+/// Bytes of one read: what one slow reader costs at most. An answer of 100 KiB goes in one piece.
+const SCRATCH: usize = 112 * 1024;
 /// Most work of one turn, in bytes moved: signals, boots and those who wait elsewhere are looked at every millisecond or two.
 const TURN: usize = 1024 * 1024;
 /// What a step costs that moves few bytes or none: as much time as so many.
@@ -190,6 +193,7 @@ impl Proxy {
             facts: VecDeque::new(),
             pending: VecDeque::new(),
             batch: Batch::default(),
+            gathered: 0,
             waiting: 0,
             access: AccessLog::new(access),
             ids: Ids::new()?,

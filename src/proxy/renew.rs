@@ -99,7 +99,7 @@ impl Proxy {
                 self.refuse_client(key, 404, "no application answers here", None);
             }
             Phase::Exchange | Phase::Tunnel => self.close(key),
-            Phase::Preamble | Phase::Head | Phase::File | Phase::Last | Phase::Linger => {}
+            Phase::Preamble | Phase::Head | Phase::Body | Phase::File | Phase::Last | Phase::Linger => {}
         }
     }
 }

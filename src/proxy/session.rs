@@ -35,6 +35,7 @@ impl Proxy {
             let step = match client.phase {
                 Phase::Preamble => self.read_preamble(key),
                 Phase::Head => self.read_request(key),
+                Phase::Body => self.gather(key),
                 Phase::Waiting => self.keep_waiting(key),
                 Phase::Exchange => self.exchange(key),
                 Phase::File => self.send_file(key),
@@ -183,7 +184,9 @@ impl Proxy {
         }
         let Some(admission) = self.let_in(key, unit, head) else { return 0 };
         let Some(taken) = self.write_request(key, unit, head, rest) else { return rest.len() };
-        self.enter(key, unit, admission);
+        if !self.begin_gathering(key, unit) {
+            self.enter(key, unit, admission);
+        }
         taken
     }
 
@@ -249,7 +252,9 @@ impl Proxy {
     pub(super) fn close(&mut self, key: ClientKey) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let phase = client.phase;
-        if matches!(phase, Phase::Waiting | Phase::Exchange | Phase::File) {
+        self.end_gathering(key);
+        let Some(client) = self.clients.get_mut(key) else { return };
+        if matches!(phase, Phase::Body | Phase::Waiting | Phase::Exchange | Phase::File) {
             let exchange = &mut client.exchange;
             // nginx's code for a client that left before its answer.
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
@@ -296,6 +301,7 @@ impl Proxy {
                 self.answer(key, 408, "the request head did not come in time", None);
                 self.advance(key);
             }
+            Phase::Body => self.refuse_client(key, 408, "the request body did not come in time", None),
             Phase::Waiting => self.wait_due(key),
             Phase::Exchange => self.exchange_due(key),
             Phase::File | Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),

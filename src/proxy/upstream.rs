@@ -169,6 +169,11 @@ impl Upstream {
         self.upgrading -= usize::from(upgrade);
     }
 
+    /// Less than half of its places are taken or waited for.
+    pub fn has_places_to_spare(&self) -> bool {
+        2 * (self.busy + self.waiting.len()) < self.route.as_ref().map_or(0, |route| route.connections)
+    }
+
     /// Nothing in flight, no WebSocket, nothing waiting.
     pub fn is_quiet(&self) -> bool {
         self.busy == 0 && self.tunnels == 0 && self.waiting.is_empty() && self.scout.is_none()

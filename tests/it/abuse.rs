@@ -253,3 +253,21 @@ fn without_descriptors_accepting_pauses_and_goes_on_by_itself() {
     outside.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
 }
+
+/// Five of them would hold all places of the tenant.
+#[test]
+fn slow_bodies_leave_the_tenants_places_to_others() {
+    let init = Init::new().web(&web(&["boston"])).start();
+    init.get("/boston").expect(200);
+    let mut slow: Vec<_> = (0..20).map(|_| init.connect()).collect();
+    for client in &mut slow {
+        client.send(&request_head("POST", "/boston", &[], 100)).expect("send");
+        client.send(b"x").expect("send");
+    }
+    init.get("/boston").expect(200);
+    for client in &mut slow {
+        client.send(&[b'x'; 99]).expect("send");
+        client.reply("POST").expect("an answer").expect(200);
+    }
+    at_rest(&init);
+}
