@@ -18,7 +18,8 @@ impl Proxy {
             return None;
         }
         let sleeps = admission == Admission::Wait && self.let_sleep(key, unit, head.target);
-        (!sleeps && !(self.has_scout(unit) && self.show_page(key))).then_some(admission)
+        let paged = !sleeps && self.has_scout(unit) && self.show_page(key);
+        (!sleeps && !paged).then_some(admission)
     }
 
     /// Writes a request as the tenant gets it, with what is there of its body. Returns how much of `rest` that was;
