@@ -20,7 +20,7 @@ impl Proxy {
         upstream.tunnels += 1;
         // Bytes that either side sent behind its head.
         let exchange = &mut client.exchange;
-        exchange.request.clear();
+        self.shared.pool.give(std::mem::take(&mut exchange.request));
         exchange.sent = 0;
         exchange.body = Body::new(Framing::UntilClose);
         exchange.request.extend_from_slice(client.input.bytes());
@@ -29,6 +29,7 @@ impl Proxy {
         client.output.push(conn.input.bytes(), &mut self.shared.pool);
         conn.input.clear(&mut self.shared.pool);
         self.shared.access.push(exchange, upstream.ready, self.shared.now);
+        exchange.words.clear(&mut self.shared.pool);
         self.set_alarm(key, self.shared.limits.timeout_tunnel);
         self.report_drained(unit);
         self.serve_waiting(unit);
