@@ -292,7 +292,13 @@ impl Init {
             }
             self.proxy.settle();
             let Some(fact) = self.proxy.fact() else { return self.follow_end() };
-            self.dispatch(match fact {
+            let event = match fact {
+                // A SIGCHLD that nobody could send would leave its tenant dead.
+                Fact::Lost => {
+                    self.hear();
+                    self.reap();
+                    continue;
+                }
                 Fact::Wanted(unit) => Event::Wanted(unit),
                 Fact::Unwanted(unit) => Event::Unwanted(unit),
                 Fact::Idled(unit) => Event::Idled(unit),
@@ -300,7 +306,8 @@ impl Init {
                 Fact::Served(unit) => Event::Served(unit),
                 Fact::Drained(unit) => Event::Drained(unit),
                 Fact::Reached(unit) => Event::Reached(unit),
-            });
+            };
+            self.dispatch(event);
         }
     }
 

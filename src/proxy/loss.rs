@@ -6,7 +6,7 @@ use super::client::Phase;
 use super::exchange::Loss;
 use super::say::Say;
 use super::session::Step;
-use super::{ClientKey, Proxy};
+use super::{ClientKey, Fact, Proxy};
 use crate::unit::UnitId;
 
 /// When to ask again after a failure that may be over soon.
@@ -51,6 +51,7 @@ impl Proxy {
     pub(super) fn lose(&mut self, key: ClientKey, loss: Loss) {
         let Some(client) = self.clients.get_mut(key) else { return };
         let (Some(unit), Some(conn)) = (client.exchange.unit, client.exchange.conn) else { return };
+        self.shared.facts.push_back(Fact::Lost);
         let Some(conn) = self.conns.get(conn) else { return };
         if !client.exchange.may_retry(loss, conn.unix, conn.served > 0) {
             self.refuse_client(key, 502, "the application closed the connection", None);

@@ -88,6 +88,8 @@ pub enum Fact {
     Drained(UnitId),
     /// After a probe: the port answers.
     Reached(UnitId),
+    /// A tenant has ended a connection, with itself perhaps.
+    Lost,
 }
 
 /// What a tenant has to do at the moment, for `status`.
@@ -260,7 +262,10 @@ impl Proxy {
             Some(client) => self.attend(client),
             // Nobody has asked: the tenant closes an idle connection, or talks out of turn.
             None if self.is_scout(key, unit) => self.scout_ready(key, unit),
-            None if edge.readable || edge.read_closed || edge.broken => self.drop_idle(key, unit),
+            None if edge.readable || edge.read_closed || edge.broken => {
+                self.shared.facts.push_back(Fact::Lost);
+                self.drop_idle(key, unit);
+            }
             None => {}
         }
     }
