@@ -153,16 +153,6 @@ struct Shared {
     private: PathBuf,
 }
 
-impl Shared {
-    /// Longest time between two requests. A proxy of ours may send one while we close: it keeps its own time.
-    fn keep_alive(&self, trusted: bool) -> Duration {
-        let least = if trusted { KEEP_ALIVE_OF_PROXIES } else { Duration::ZERO };
-        self.limits.timeout_keep_alive.max(least)
-    }
-}
-
-/// Longer than proxies keep idle connections, but for those that do it for ever.
-const KEEP_ALIVE_OF_PROXIES: Duration = Duration::from_secs(300);
 /// Bytes of one read: what one slow reader costs at most. An answer of 100 KiB goes in one piece.
 const SCRATCH: usize = 112 * 1024;
 /// Most work of one turn, in bytes moved: signals, boots and those who wait elsewhere are looked at every millisecond or two.

@@ -1,10 +1,23 @@
 //! Whose word counts: what a trusted proxy says about a request, and who may speak the PROXY protocol.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
+use super::Shared;
 use super::exchange::Exchange;
 use crate::config::Http;
 use crate::http::{self, RequestHead};
+
+/// Longer than proxies keep idle connections, but for those that do it for ever.
+const KEEP_ALIVE_OF_PROXIES: Duration = Duration::from_secs(300);
+
+impl Shared {
+    /// Longest time between two requests. A proxy of ours may send one while we close: it keeps its own time.
+    pub(super) fn keep_alive(&self, trusted: bool) -> Duration {
+        let least = if trusted { KEEP_ALIVE_OF_PROXIES } else { Duration::ZERO };
+        self.limits.timeout_keep_alive.max(least)
+    }
+}
 
 impl Exchange {
     /// Takes a trusted proxy's word for who asks. Returns its word for the request's id.
