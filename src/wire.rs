@@ -1,13 +1,13 @@
 //! One non-blocking stream socket with what is known of its readiness. Never knows what the bytes mean.
 
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
 
-use crate::poller::Readiness;
+use crate::poller::{Readiness, Registry, Source};
 
 /// A stream socket. Readiness is edge-triggered: a bit stays set until a call would block or comes back short (epoll(7)).
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Wire {
     writable: bool,
     read_closed: bool,
     broken: bool,
+    /// The poller tells when there is room for writing.
+    wide: bool,
 }
 
 /// What a read gave.
@@ -46,12 +48,31 @@ pub enum Write {
 impl Wire {
     /// A connected socket. Writing is tried at once; reading waits for the first edge.
     pub fn new(fd: OwnedFd) -> Self {
-        Self { fd, readable: false, writable: true, read_closed: false, broken: false }
+        Self { fd, readable: false, writable: true, read_closed: false, broken: false, wide: false }
     }
 
     /// A socket whose connect(2) is under way: writing waits for the first edge too.
     pub fn connecting(fd: OwnedFd) -> Self {
-        Self { writable: false, ..Self::new(fd) }
+        Self { writable: false, wide: true, ..Self::new(fd) }
+    }
+
+    /// Watches it from the start: for reading, and for writing while connect(2) is under way. Not for writing else: on a
+    /// unix socket each read of the peer's would be an edge of ours, and a new TCP connection begins with one.
+    pub fn watch(&self, registry: &Registry, source: Source) -> io::Result<()> {
+        if self.wide { registry.add_socket(self.fd(), source) } else { registry.add_reader(self.fd(), source) }
+    }
+
+    /// After writing: what was not taken waits for room. False if nobody would tell of it.
+    pub fn await_room(&mut self, registry: &Registry, source: Source) -> bool {
+        if self.wide || self.writable {
+            return true;
+        }
+        let widened = registry.widen(self.fd(), source);
+        if let Err(error) = &widened {
+            log::warn!("cannot watch a connection for writing: {error}");
+        }
+        self.wide = widened.is_ok();
+        self.wide
     }
 
     /// Remembers an edge.

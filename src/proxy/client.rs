@@ -6,8 +6,6 @@ use std::time::Instant;
 use super::buffer::Buffer;
 use super::exchange::Exchange;
 use super::timers::Alarm;
-use super::{ClientKey, client_source};
-use crate::poller::Registry;
 use crate::wire::Wire;
 
 /// A client's connection and where it stands.
@@ -17,8 +15,6 @@ pub(super) struct Client {
     pub wire: Wire,
     /// Its address.
     pub peer: IpAddr,
-    /// The poller tells when there is room for writing: from the first time on that something was not taken.
-    pub wide: bool,
     /// It is a proxy of ours.
     pub trusted: bool,
     /// It spoke TLS, as the balancer in front of us says.
@@ -69,23 +65,11 @@ pub(super) enum Phase {
 }
 
 impl Client {
-    /// What was not taken waits for room.
-    pub fn await_room(&mut self, key: ClientKey, registry: &Registry) {
-        if self.wide || self.wire.is_writable() {
-            return;
-        }
-        match registry.widen(self.wire.fd(), client_source(key)) {
-            Ok(()) => self.wide = true,
-            Err(error) => log::warn!("cannot watch a connection for writing: {error}"),
-        }
-    }
-
     /// A connection that was just accepted.
     pub fn new(wire: Wire, peer: IpAddr, trusted: bool, phase: Phase, now: Instant) -> Self {
         Self {
             wire,
             peer,
-            wide: false,
             trusted,
             https: false,
             phase,

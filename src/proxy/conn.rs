@@ -1,11 +1,9 @@
 //! One connection to a tenant.
 
-use std::io;
 use std::time::Instant;
 
+use super::ClientKey;
 use super::buffer::Buffer;
-use super::{ClientKey, ConnKey};
-use crate::poller::{Registry, Source, data};
 use crate::unit::UnitId;
 use crate::wire::Wire;
 
@@ -22,9 +20,6 @@ pub(super) struct Conn {
     pub input: Buffer,
     /// connect(2) is under way (a port only: on a unix socket it stands at once).
     pub connecting: bool,
-    /// The poller tells when there is room for writing. Not from the start on a unix socket, where each read of the tenant's
-    /// would be an edge of ours.
-    pub wide: bool,
     /// A unix socket, where the way it ends tells whether the request was read.
     pub unix: bool,
     /// It can be used again after the current answer.
@@ -40,27 +35,6 @@ impl Conn {
     pub fn new(wire: Wire, unit: UnitId, unix: bool, now: Instant) -> Self {
         let connecting = !wire.is_writable();
         let input = Buffer::default();
-        Self { wire, unit, client: None, input, connecting, wide: !unix, unix, reusable: true, served: 0, rested: now }
-    }
-
-    /// Watches it from the start.
-    pub fn watch(&self, key: ConnKey, registry: &Registry) -> io::Result<()> {
-        let source = Source::Upstream(data(key));
-        if self.wide {
-            registry.add_socket(self.wire.fd(), source)
-        } else {
-            registry.add_reader(self.wire.fd(), source)
-        }
-    }
-
-    /// After a write: what was not taken waits for room.
-    pub fn await_room(&mut self, key: ConnKey, registry: &Registry) {
-        if self.wide || self.wire.is_writable() {
-            return;
-        }
-        match registry.widen(self.wire.fd(), Source::Upstream(data(key))) {
-            Ok(()) => self.wide = true,
-            Err(error) => log::warn!("cannot watch a connection to a tenant for writing: {error}"),
-        }
+        Self { wire, unit, client: None, input, connecting, unix, reusable: true, served: 0, rested: now }
     }
 }

@@ -132,7 +132,7 @@ impl Proxy {
         let phase = if proxied { Phase::Preamble } else { Phase::Head };
         let key = self.clients.insert(Client::new(Wire::new(fd), peer, trusted, phase, now));
         let client = &mut self.clients[key];
-        if let Err(error) = self.shared.registry.add_reader(client.wire.fd(), client_source(key)) {
+        if let Err(error) = client.wire.watch(&self.shared.registry, client_source(key)) {
             log::warn!("cannot watch a connection: {error}");
             self.doors.forget(client);
             self.clients.remove(key);

@@ -10,7 +10,7 @@ use super::exchange::Loss;
 use super::refuse::note_answer;
 use super::session::Step;
 use super::upstream::Upstream;
-use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
+use super::{ClientKey, ConnKey, Fact, Proxy, Shared, conn_source};
 use crate::http;
 use crate::unit::UnitId;
 use crate::wire::{Read, Wire, Write};
@@ -59,7 +59,7 @@ impl Proxy {
         let wire = if stands { Wire::new(fd) } else { Wire::connecting(fd) };
         let conn = Conn::new(wire, unit, unix, self.shared.now);
         let key = self.conns.insert(conn);
-        let added = self.conns[key].watch(key, &self.shared.registry);
+        let added = self.conns[key].wire.watch(&self.shared.registry, conn_source(key));
         added.inspect_err(|_| drop(self.conns.remove(key)))?;
         Ok(key)
     }
@@ -91,7 +91,9 @@ impl Proxy {
         let before = (client.exchange.bytes_in, client.exchange.bytes_out, client.exchange.sent);
         let unanswered = client.exchange.answered.is_none();
         let unwritable = send_request(client, conn) == Write::Broken;
-        conn.await_room(conn_key, &self.shared.registry);
+        if !conn.wire.await_room(&self.shared.registry, conn_source(conn_key)) {
+            return self.fail(key, 503, "the server has no memory for this request");
+        }
         if let Err(step) = read_body(client, &mut self.shared) {
             return match step {
                 Ok(reason) => {

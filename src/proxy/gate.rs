@@ -9,7 +9,7 @@ use super::conn::Conn;
 use super::listener::Listener;
 use super::timers::Owner;
 use super::upstream::{Gate, Upstream, Watch};
-use super::{ClientKey, ConnKey, Fact, Proxy, Shared};
+use super::{ClientKey, ConnKey, Fact, Proxy, Shared, conn_source};
 use crate::poller::{Source, data};
 use crate::proxy::client::Phase;
 use crate::unit::{Unit, UnitId};
@@ -210,7 +210,7 @@ impl Proxy {
             Ok((fd, _)) => {
                 let conn = Conn::new(Wire::connecting(fd), unit, false, self.shared.now);
                 let key = self.conns.insert(conn);
-                match self.conns[key].watch(key, &self.shared.registry) {
+                match self.conns[key].wire.watch(&self.shared.registry, conn_source(key)) {
                     Ok(()) => upstream.probing = Some(key),
                     Err(error) => {
                         log::warn!("cannot watch a connection to port {address}: {error}");

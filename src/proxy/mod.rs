@@ -388,6 +388,11 @@ fn alarm_of(
     }
 }
 
+/// The key of a connection to a tenant as a source of events.
+fn conn_source(key: ConnKey) -> Source {
+    Source::Upstream(data(key))
+}
+
 /// The key of a client as a source of events.
 fn client_source(key: ClientKey) -> Source {
     Source::Client(data(key))

@@ -6,7 +6,7 @@ use super::client::{Client, Phase};
 use super::exchange::Exchange;
 use super::refuse::seconds;
 use super::say::Say;
-use super::{ClientKey, Proxy, ROUNDS, STEP, Shared};
+use super::{ClientKey, Proxy, ROUNDS, STEP, Shared, client_source};
 use crate::http::{self, Body, Framing, Reply, RequestHead, Version};
 use crate::route::Decision;
 use crate::unit::UnitId;
@@ -53,8 +53,9 @@ impl Proxy {
     }
 
     fn await_room(&mut self, key: ClientKey) {
-        if let Some(client) = self.clients.get_mut(key) {
-            client.await_room(key, &self.shared.registry);
+        let Some(client) = self.clients.get_mut(key) else { return };
+        if !client.wire.await_room(&self.shared.registry, client_source(key)) {
+            self.close(key);
         }
     }
 

@@ -4,7 +4,7 @@ use super::client::{Client, Phase};
 use super::conn::Conn;
 use super::exchange::WINDOW;
 use super::session::{Step, flush};
-use super::{ClientKey, Proxy, Shared};
+use super::{ClientKey, Proxy, Shared, conn_source};
 use crate::http::{Body, Framing};
 use crate::wire::{Read, Write};
 
@@ -45,7 +45,9 @@ impl Proxy {
             return Step::Close;
         }
         let up = send_up(client, conn, &mut self.shared);
-        conn.await_room(conn_key, &self.shared.registry);
+        if !conn.wire.await_room(&self.shared.registry, conn_source(conn_key)) {
+            return Step::Close;
+        }
         let down = send_down(client, conn, &mut self.shared);
         match (up, down) {
             // What the tenant said last is on its way; then comes the end.
