@@ -24,6 +24,8 @@ impl Config {
         found.add("", runtime);
         found.add(Http::DOC.name, self.http.changed(&new.http));
         found.add("", (self.limits != new.limits).then_some("[[limit]]"));
+        found.add("", (self.redirects != new.redirects).then_some("[[redirect]]"));
+        found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
         found.add(Health::DOC.name, self.health.changed(&new.health));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
         found.add(Shutdown::DOC.name, self.shutdown.changed(&new.shutdown));
@@ -58,7 +60,7 @@ mod tests {
     use crate::config::SECTIONS;
 
     /// Keys that count from now on: a new key belongs here, and to whom it concerns, or into `AT_START`.
-    const LIVE: [(&str, &[&str]); 6] = [
+    const LIVE: [(&str, &[&str]); 8] = [
         (
             "http",
             &[
@@ -76,6 +78,8 @@ mod tests {
             ],
         ),
         ("limit", &["name", "rate", "burst", "by", "path", "methods", "units"]),
+        ("redirect", &["from", "to", "status", "methods", "host"]),
+        ("rewrite", &["from", "to", "methods"]),
         ("health", &["path"]),
         ("pool", &["boots", "running"]),
         ("shutdown", &["budget"]),

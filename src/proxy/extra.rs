@@ -19,6 +19,8 @@ pub(super) enum By {
     Tenant,
     /// A file.
     File,
+    /// A redirect.
+    Redirect,
 }
 
 impl By {
@@ -27,12 +29,12 @@ impl By {
         match self {
             Self::Tenant => None,
             Self::File => Some("file"),
+            Self::Redirect => Some("redirect"),
         }
     }
 }
 
 impl Exchange {
-    #[allow(dead_code)]
     /// Adds a field line to the final answer, whoever gives it. Both parts have been checked: no line break is in them.
     pub fn add_field(&mut self, name: &str, value: &[u8]) {
         let added = &mut self.extra.get_or_insert_default().added;

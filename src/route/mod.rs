@@ -3,8 +3,13 @@
 mod front;
 mod limit;
 mod never_wake;
+mod reroute;
+mod rules;
 mod table;
+mod trace;
 
 pub use front::{Decision, Front, Request};
 pub use limit::{Asked, Exceeded, Limits, Subject};
 pub use never_wake::{below, is_listed};
+pub use reroute::{Elsewhere, Reroute};
+pub use trace::Trace;
