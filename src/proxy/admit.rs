@@ -46,6 +46,7 @@ impl Proxy {
         // What was judged is what is served.
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {
+            Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
             Decision::NotFound => {
                 self.answer(key, 404, "no application answers here", None);

@@ -3,7 +3,9 @@
 //! health → broadcast → auth → cable → redirects, rewrites, replay → bots → CGI → reverse proxies → static files →
 //! maintenance → tenant. All judge the same canonical path ([`Path`]), and that is the one that is served.
 
-use super::reroute::{Reroute, Reroutes};
+use slotmap::SecondaryMap;
+
+use super::reroute::{Elsewhere, Reroute, Reroutes};
 use super::table::Table;
 use super::trace::Trace;
 use crate::config::Config;
@@ -24,6 +26,8 @@ pub struct Request<'r> {
 /// Who answers a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
+    /// Nobody here: the client is sent elsewhere.
+    Elsewhere(Elsewhere),
     /// This tenant.
     Tenant(UnitId),
     /// Nobody: 404.
@@ -36,6 +40,8 @@ pub struct Front {
     health: String,
     reroutes: Reroutes,
     tenants: Table,
+    /// Length of the path that wants a slash behind it.
+    slashed: SecondaryMap<UnitId, usize>,
 }
 
 impl Front {
@@ -55,11 +61,15 @@ impl Front {
     /// Adds a tenant's route.
     pub fn insert(&mut self, route: &Route, unit: UnitId) {
         self.tenants.insert(route, unit);
+        if route.trailing_slash && !route.path.is_empty() {
+            self.slashed.insert(unit, route.path.len());
+        }
     }
 
     /// Takes the routes of a unit out.
     pub fn remove(&mut self, unit: UnitId) {
         self.tenants.remove(unit);
+        self.slashed.remove(unit);
     }
 
     /// It is the path of the health check, which tells of each tenant below its prefix.
@@ -80,6 +90,11 @@ impl Front {
             return Decision::NotFound;
         };
         trace.unit(unit);
+        if self.slashed.get(unit) == Some(&path.path().len()) && matches!(request.method, "GET" | "HEAD") {
+            let elsewhere = Elsewhere::slash(path);
+            trace.told("trailing_slash", || elsewhere.to_string());
+            return Decision::Elsewhere(elsewhere);
+        }
         Decision::Tenant(unit)
     }
 }
