@@ -133,6 +133,7 @@ fn read(
         http: section(layers, &mut cx),
         limits: RequestLimit::read_all(layers, &mut cx),
         health: section(layers, &mut cx),
+        auth: section(layers, &mut cx),
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),
         log: section(layers, &mut cx),

@@ -1,5 +1,6 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
+mod auth;
 mod budget;
 mod check;
 mod difference;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
+pub use auth::Auth;
 pub use difference::Difference;
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
@@ -28,7 +30,7 @@ use crate::unit::{Kind, SectionDoc};
 
 /// The sections of tenantd.toml; the first is the top of the file.
 pub const SECTIONS: &[SectionDoc] =
-    &[Top::DOC, Http::DOC, Health::DOC, RequestLimit::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
+    &[Top::DOC, Http::DOC, Health::DOC, Auth::DOC, RequestLimit::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
 
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Config {
     pub limits: Vec<RequestLimit>,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// Who may see what.
+    pub auth: Auth,
     /// How many tenants at once.
     pub pool: Pool,
     /// The end.
@@ -60,6 +64,7 @@ impl Default for Config {
             http: Http::default(),
             limits: Vec::new(),
             health: Health::default(),
+            auth: Auth::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),

@@ -1,8 +1,10 @@
 //! A pure decision: request head → who answers it. Never a socket, never a file.
 
+mod guard;
 mod limit;
 mod never_wake;
 
+pub use guard::{Access, Guard, Realm};
 pub use limit::{Asked, Exceeded, Limits, Subject};
 pub use never_wake::{below, is_listed};
 
