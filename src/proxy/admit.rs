@@ -33,6 +33,9 @@ impl Proxy {
             self.answer(key, 200, "", None);
             return 0;
         }
+        if !self.lets_in(key, head, &path) {
+            return 0;
+        }
         let request = Request { method: head.method, host: head.host, fields: head.fields };
         let decision = self.front.decide(&request, &mut path);
         // What was judged is what is served.

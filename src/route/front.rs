@@ -3,6 +3,7 @@
 //! health → broadcast → auth → cable → redirects, rewrites, replay → bots → CGI → reverse proxies → static files →
 //! maintenance → tenant. All judge the same canonical path ([`Path`]), and that is the one that is served.
 
+use super::guard::{Access, Guard};
 use super::table::Table;
 use crate::config::Config;
 use crate::http::{Fields, Path};
@@ -32,6 +33,7 @@ pub enum Decision {
 #[derive(Debug, Default)]
 pub struct Front {
     health: String,
+    guard: Guard,
     tenants: Table,
 }
 
@@ -46,21 +48,30 @@ impl Front {
     /// Other rules from now on; routes stay.
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
+        self.guard.configure(&config.auth);
     }
 
     /// Adds a tenant's route.
     pub fn insert(&mut self, route: &Route, unit: UnitId) {
         self.tenants.insert(route, unit);
+        self.guard.insert(route, unit);
     }
 
     /// Takes the routes of a unit out.
     pub fn remove(&mut self, unit: UnitId) {
         self.tenants.remove(unit);
+        self.guard.remove(unit);
     }
 
     /// It is the path of the health check, which tells of each tenant below its prefix.
     pub fn is_health(&self, path: &str) -> bool {
         path == self.health
+    }
+
+    /// Whether a request needs a name and a password. Asked before all rules but the health check.
+    pub fn access(&self, host: &str, path: &Path<'_>) -> Access<'_> {
+        let unit = if self.guard.asks_tenants() { self.tenants.find(host, path.path()) } else { None };
+        self.guard.access(path.plain(), unit)
     }
 
     /// Who answers a request that needs no further permission. A rewrite leaves the path that is served in `path`.

@@ -75,6 +75,11 @@ impl Guard {
         self.own.remove(unit);
     }
 
+    /// Some tenants have rules of their own.
+    pub fn asks_tenants(&self) -> bool {
+        !self.own.is_empty()
+    }
+
     /// Whether a path, decoded and without dot segments, is everybody's. `unit`: the tenant whose route it lies in.
     pub fn access(&self, path: &[u8], unit: Option<UnitId>) -> Access<'_> {
         match self.realm(unit) {

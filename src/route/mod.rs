@@ -8,5 +8,5 @@ mod table;
 
 pub use front::{Decision, Front, Request};
 pub use guard::{Access, Guard, Realm};
-pub use limit::{Asked, Exceeded, Limits, Subject};
+pub use limit::{Asked, Exceeded, Guesses, Limits, Subject};
 pub use never_wake::{below, is_listed};
