@@ -135,6 +135,7 @@ fn read(
         redirects: Redirect::read_all(layers, &mut cx),
         rewrites: Rewrite::read_all(layers, &mut cx),
         health: section(layers, &mut cx),
+        auth: section(layers, &mut cx),
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),
         log: section(layers, &mut cx),

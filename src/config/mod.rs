@@ -1,5 +1,6 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
+mod auth;
 mod budget;
 mod check;
 mod difference;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
+pub use auth::Auth;
 pub use difference::Difference;
 pub use expression::Expression;
 pub use limit::{By, Rate, RequestLimit};
@@ -43,6 +45,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     Top::DOC,
     Http::DOC,
     Health::DOC,
+    Auth::DOC,
     RequestLimit::DOC,
     RedirectKeys::DOC,
     RewriteKeys::DOC,
@@ -68,6 +71,8 @@ pub struct Config {
     pub rewrites: Vec<Rewrite>,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// Who may see what.
+    pub auth: Auth,
     /// How many tenants at once.
     pub pool: Pool,
     /// The end.
@@ -88,6 +93,7 @@ impl Default for Config {
             redirects: Vec::new(),
             rewrites: Vec::new(),
             health: Health::default(),
+            auth: Auth::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),

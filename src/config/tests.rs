@@ -64,7 +64,8 @@ fn every_key_of_the_daemon() {
         methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n\
         [[redirect]]\nfrom = '^/a/(.*)'\nto = '/b/$1'\nstatus = 308\nmethods = ['GET']\nhost = 'Example.com'\n[[redirect]]\nfrom = 'x'\n\
         to = 'y'\n[[rewrite]]\nfrom = '^/c'\nto = '/d?'\nmethods = ['POST']\n\
-        [health]\npath = '/alive'\n[pool]\nboots = 6\n\
+        [health]\npath = '/alive'\n[auth]\nhtpasswd = '/h'\n\
+        realm = 'R'\npublic = ['/a/']\nexclude = ['^/$']\nplain = true\n[pool]\nboots = 6\n\
         [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
         runtime_directory: "/r".into(),
@@ -112,6 +113,13 @@ fn every_key_of_the_daemon() {
             when: redirect(("^/c", "/d?"), 302, &["POST"], None).when,
         }],
         health: Health { path: "/alive".into() },
+        auth: Auth {
+            htpasswd: Some("/h".into()),
+            realm: "R".into(),
+            public: vec!["/a/".into()],
+            exclude: vec!["^/$".into()],
+            plain: true,
+        },
         pool: Pool { boots: 6, running: None },
         shutdown: Shutdown { budget: Duration::from_secs(7) },
         log: Log { access: false, timestamps: false },

@@ -33,9 +33,15 @@ impl Proxy {
             self.answer(key, 200, "", None);
             return 0;
         }
+        if !self.lets_in(key, head, &path) {
+            return 0;
+        }
         let request = Request { method: head.method, host: head.host, fields: head.fields };
         match self.front.reroute(&request, &mut path, &mut ()) {
-            Reroute::Stays | Reroute::Rewritten => {}
+            Reroute::Stays => {}
+            // What is locked is not reached by another name either.
+            Reroute::Rewritten if self.lets_in(key, head, &path) => {}
+            Reroute::Rewritten => return 0,
             Reroute::Elsewhere(elsewhere) => return self.send_elsewhere(key, &elsewhere, rest),
             Reroute::Refused(refusal) => {
                 self.answer(key, refusal.status, refusal.reason, None);

@@ -21,6 +21,8 @@ pub(super) enum By {
     File,
     /// A redirect.
     Redirect,
+    /// Whoever asks for a name and a password.
+    Auth,
 }
 
 impl By {
@@ -30,6 +32,7 @@ impl By {
             Self::Tenant => None,
             Self::File => Some("file"),
             Self::Redirect => Some("redirect"),
+            Self::Auth => Some("auth"),
         }
     }
 }
@@ -46,7 +49,6 @@ impl Exchange {
         self.extra.as_deref().map_or(b"", |extra| &extra.added)
     }
 
-    #[allow(dead_code)]
     /// Adds `key=value` to the log line. What could break the line is escaped.
     pub fn note(&mut self, key: &str, value: &str) {
         let noted = &mut self.extra.get_or_insert_default().noted;

@@ -5,6 +5,7 @@
 
 use slotmap::SecondaryMap;
 
+use super::guard::{Access, Guard};
 use super::reroute::{Elsewhere, Reroute, Reroutes};
 use super::table::Table;
 use super::trace::Trace;
@@ -39,6 +40,7 @@ pub enum Decision {
 pub struct Front {
     health: String,
     reroutes: Reroutes,
+    guard: Guard,
     tenants: Table,
     /// Length of the path that wants a slash behind it.
     slashed: SecondaryMap<UnitId, usize>,
@@ -56,6 +58,7 @@ impl Front {
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
         self.reroutes = Reroutes::new(config);
+        self.guard.configure(&config.auth);
     }
 
     /// Adds a tenant's route.
@@ -64,17 +67,25 @@ impl Front {
         if route.trailing_slash && !route.path.is_empty() {
             self.slashed.insert(unit, route.path.len());
         }
+        self.guard.insert(route, unit);
     }
 
     /// Takes the routes of a unit out.
     pub fn remove(&mut self, unit: UnitId) {
         self.tenants.remove(unit);
         self.slashed.remove(unit);
+        self.guard.remove(unit);
     }
 
     /// It is the path of the health check, which tells of each tenant below its prefix.
     pub fn is_health(&self, path: &str) -> bool {
         path == self.health
+    }
+
+    /// Whether a request needs a name and a password. Asked before all rules but the health check.
+    pub fn access(&self, host: &str, path: &Path<'_>) -> Access<'_> {
+        let unit = if self.guard.asks_tenants() { self.tenants.find(host, path.path()) } else { None };
+        self.guard.access(path.plain(), unit)
     }
 
     /// Redirects and rewrites, behind the permission for `path`. A rewrite leaves the path that is served in `path`, and that

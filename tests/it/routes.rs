@@ -149,3 +149,23 @@ fn a_tenants_own_path_gets_its_slash() {
     init.post("/boston", b"x").expect(200);
     assert_eq!(Init::new().web(&web(&["a"])).start().get("/a").expect(200).json()["target"], "/a");
 }
+
+#[test]
+fn a_rewrite_opens_nothing_that_is_locked() {
+    let auth = "[auth]\nhtpasswd = \"@DIR@/htpasswd\"\npublic = [\"/open/\", \"/boston/public/\"]\nplain = true\n\
+        [[rewrite]]\nfrom = \"^/open/\"\nto = \"/boston/\"\n[[rewrite]]\nfrom = \"^/old/\"\nto = \"/boston/public/\"\n";
+    let setup = Init::new();
+    std::fs::write(setup.path().join("htpasswd"), "ann:secret\n").expect("a file");
+    let init = setup.config(auth).web(&web(&["boston"])).start();
+    let ann = [("Authorization", "Basic YW5uOnNlY3JldA==")];
+    init.get("/boston/a").expect(401);
+    // The path that is asked for is public, the one that is served is not; and the other way round.
+    init.get("/open/a").expect(401);
+    init.get("/old/a").expect(401);
+    init.get("/open/public/a").expect(200);
+    let echo = init.request("GET", "/open/a", &ann, b"").expect(200).json();
+    assert_eq!(echo["target"], "/boston/a");
+    assert_eq!(init.request("GET", "/old/a", &ann, b"").expect(200).json()["target"], "/boston/public/a");
+    let line = init.wait_log(&["GET /old/a", " 200 "]);
+    assert_eq!(line.matches("user=ann").count(), 1, "{line}");
+}
