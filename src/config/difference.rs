@@ -24,6 +24,8 @@ impl Config {
         found.add("", runtime);
         found.add(Http::DOC.name, self.http.changed(&new.http));
         found.add("", (self.limits != new.limits).then_some("[[limit]]"));
+        found.add("", (self.redirects != new.redirects).then_some("[[redirect]]"));
+        found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
         found.add(Health::DOC.name, self.health.changed(&new.health));
         found.add(Auth::DOC.name, self.auth.changed(&new.auth));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
@@ -59,7 +61,7 @@ mod tests {
     use crate::config::SECTIONS;
 
     /// Keys that count from now on: a new key belongs here, and to whom it concerns, or into `AT_START`.
-    const LIVE: [(&str, &[&str]); 7] = [
+    const LIVE: &[(&str, &[&str])] = &[
         (
             "http",
             &[
@@ -77,6 +79,8 @@ mod tests {
             ],
         ),
         ("limit", &["name", "rate", "burst", "by", "path", "methods", "units"]),
+        ("redirect", &["from", "to", "status", "methods", "host"]),
+        ("rewrite", &["from", "to", "methods"]),
         ("health", &["path"]),
         ("auth", &["htpasswd", "realm", "public", "exclude", "plain"]),
         ("pool", &["boots", "running"]),

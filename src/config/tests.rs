@@ -95,6 +95,8 @@ fn every_key_of_the_daemon() {
                 units: vec![],
             },
         ],
+        redirects: Vec::new(),
+        rewrites: Vec::new(),
         health: Health { path: "/alive".into() },
         auth: Auth {
             htpasswd: Some("/h".into()),

@@ -21,6 +21,8 @@ pub(super) enum By {
     File,
     /// Whoever asks for a name and a password.
     Auth,
+    /// A redirect.
+    Redirect,
 }
 
 impl By {
@@ -30,6 +32,7 @@ impl By {
             Self::Tenant => None,
             Self::File => Some("file"),
             Self::Auth => Some("auth"),
+            Self::Redirect => Some("redirect"),
         }
     }
 }

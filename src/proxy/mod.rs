@@ -28,6 +28,7 @@ mod loss;
 mod peers;
 mod pool;
 mod preamble;
+mod redirect;
 mod refuse;
 mod renew;
 mod room;

@@ -4,7 +4,9 @@
 //! maintenance → tenant. All judge the same canonical path ([`Path`]), and that is the one that is served.
 
 use super::guard::{Access, Guard};
+use super::reroute::{Reroute, Reroutes};
 use super::table::Table;
+use super::trace::Trace;
 use crate::config::Config;
 use crate::http::{Fields, Path};
 use crate::unit::{Route, UnitId};
@@ -34,6 +36,7 @@ pub enum Decision {
 pub struct Front {
     health: String,
     guard: Guard,
+    reroutes: Reroutes,
     tenants: Table,
 }
 
@@ -49,6 +52,7 @@ impl Front {
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
         self.guard.configure(&config.auth);
+        self.reroutes = Reroutes::new(config);
     }
 
     /// Adds a tenant's route.
@@ -74,8 +78,19 @@ impl Front {
         self.guard.access(path.plain(), unit)
     }
 
-    /// Who answers a request that needs no further permission. A rewrite leaves the path that is served in `path`.
-    pub fn decide(&self, request: &Request<'_>, path: &mut Path<'_>) -> Decision {
-        self.tenants.find(request.host, path.path()).map_or(Decision::NotFound, Decision::Tenant)
+    /// Redirects and rewrites, behind the permission for `path`. A rewrite leaves the path that is served in `path`, and that
+    /// one needs permission too: who asks may not reach by another name what is locked.
+    pub fn reroute(&self, request: &Request<'_>, path: &mut Path<'_>, trace: &mut impl Trace) -> Reroute {
+        self.reroutes.apply(request, path, trace)
+    }
+
+    /// Who answers a request that has been rerouted and needs no further permission.
+    pub fn decide(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Decision {
+        let Some(unit) = self.tenants.find(request.host, path.path()) else {
+            trace.none("tenant");
+            return Decision::NotFound;
+        };
+        trace.unit(unit);
+        Decision::Tenant(unit)
     }
 }

@@ -115,6 +115,7 @@ impl Kind {
             b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
             b"some_positive" => Self::Integer,
+            b"moved" => Self::Integer,
             b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" | b"realm"
             | b"own_realm" => Self::Text,
             _ => Self::Any,

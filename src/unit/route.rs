@@ -151,7 +151,7 @@ fn check_root(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn host(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<String>> {
+pub(crate) fn host(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<String>> {
     let text = String::read(node, cx)?.to_ascii_lowercase();
     let label =
         |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));

@@ -23,7 +23,10 @@ impl Proxy {
         let from = Subject::client(exchange.client);
         let (status, detail, retry) = match self.auth.enter(key, realm.file, &head.fields, from, self.shared.now) {
             Entry::Known(name) => {
-                exchange.note("user", name);
+                // A path that was rewritten is asked for a second time.
+                if !exchange.noted().contains(" user=") {
+                    exchange.note("user", name);
+                }
                 return true;
             }
             Entry::Waits => {
