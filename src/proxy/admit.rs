@@ -39,7 +39,7 @@ impl Proxy {
         let request = Request { method: head.method, host: head.host, fields: head.fields };
         match self.front.reroute(&request, &mut path, &mut ()) {
             Reroute::Stays => {}
-            // Nobody reaches by another name what is locked.
+            // What is locked is not reached by another name either.
             Reroute::Rewritten if self.lets_in(key, head, &path) => {}
             Reroute::Rewritten => return 0,
             Reroute::Elsewhere(elsewhere) => return self.send_elsewhere(key, &elsewhere, rest),
@@ -52,6 +52,7 @@ impl Proxy {
         // What was judged is what is served.
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {
+            Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
             Decision::NotFound => {
                 self.answer(key, 404, "no application answers here", None);

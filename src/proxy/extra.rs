@@ -19,10 +19,10 @@ pub(super) enum By {
     Tenant,
     /// A file.
     File,
-    /// Whoever asks for a name and a password.
-    Auth,
     /// A redirect.
     Redirect,
+    /// Whoever asks for a name and a password.
+    Auth,
 }
 
 impl By {
@@ -31,8 +31,8 @@ impl By {
         match self {
             Self::Tenant => None,
             Self::File => Some("file"),
-            Self::Auth => Some("auth"),
             Self::Redirect => Some("redirect"),
+            Self::Auth => Some("auth"),
         }
     }
 }

@@ -62,6 +62,7 @@ mod rails;
 mod reap;
 mod reload;
 mod rfc6455;
+mod routes;
 mod run_beside;
 mod scenarios;
 mod settings;

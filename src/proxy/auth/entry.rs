@@ -22,6 +22,8 @@ impl Proxy {
         let exchange = &mut client.exchange;
         let from = Subject::client(exchange.client);
         let (status, detail, retry) = match self.auth.enter(key, realm.file, &head.fields, from, self.shared.now) {
+            // A path that is rewritten is judged before and after.
+            Entry::Known(_) if exchange.noted().contains(" user=") => return true,
             Entry::Known(name) => {
                 // A path that was rewritten is asked for a second time.
                 if !exchange.noted().contains(" user=") {
