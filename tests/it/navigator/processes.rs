@@ -148,7 +148,7 @@ fn v26_a_daemon_that_exits_0_and_one_that_cannot_start_are_tried_again() {
 #[test]
 fn v26b_no_request_holds_up_the_end() {
     for ordinary in [false, true] {
-        let setup = at_the_end(Init::new().config("[shutdown]\nbudget = \"3s\"").web(&web(&["boston"])));
+        let setup = at_the_end(Init::new().config("[shutdown]\nbudget = \"8s\"").web(&web(&["boston"])));
         let mut init = setup.ordinary(ordinary).start();
         let mut client = init.connect();
         let target = format!("/boston/sse?n=1&gate={}", init.file("never").display());
