@@ -4,4 +4,5 @@ mod configuration;
 mod liveness;
 mod map;
 mod processes;
+mod security;
 mod targets;
