@@ -5,4 +5,6 @@ mod liveness;
 mod map;
 mod processes;
 mod security;
+mod semantics;
+mod table;
 mod targets;
