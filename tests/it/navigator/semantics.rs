@@ -145,7 +145,12 @@ fn files_of_a_tenants_directory() {
             row("§3.1 root_path is stripped", "GET /showcase/robots.txt", 200)
                 .body("User-agent")
                 .field("content-type", "text/plain; charset=utf-8"),
-            row("§1.1 no cache_control, no field", "GET /showcase/robots.txt", 200).no_field("cache-control"),
+            row("§1.1 no cache_control, no field", "GET /showcase/robots.txt", 200)
+                .field("cache-control", "public, max-age=0, must-revalidate")
+                .no_field("content-encoding")
+                .ours("who keeps it asks whether it has changed"),
+            row("§8.2 assets with a hash in their name", "GET /showcase/assets/app-0123abcd.js", 200)
+                .field("cache-control", "public, max-age=31536000, immutable"),
             row("§3.1 HEAD", "HEAD /showcase/robots.txt", 200).field("content-length", "13"),
             row("§3.1 Range", "GET /showcase/robots.txt", 206).with("Range", "bytes=0-3").body("User"),
             row("§3.1 Accept-Ranges", "GET /showcase/robots.txt", 200).field("accept-ranges", "bytes"),
