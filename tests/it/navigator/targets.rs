@@ -18,7 +18,8 @@ fn hooks() -> Setup {
     let gated = "; until [ -e @DIR@/gate ]; do sleep 0.01; done";
     let tenants =
         format!("[unit]\nafter = [\"on-resume\"]\n{}", web(&["a", "b"]).service("idle_stop = \"50ms\"").text());
-    let setup = Init::new().unit("web@.toml", &tenants);
+    let clock = web(&["x"]).route("path = \"/clock\"").service("idle_stop = \"50ms\"").text();
+    let setup = Init::new().unit("web@.toml", &tenants).unit("clock@.toml", &clock);
     setup.unit("on-resume.toml", &hook("resume", gated)).unit("on-idle.toml", &hook("idle", ""))
 }
 
@@ -47,6 +48,11 @@ fn v49_v51_the_first_request_is_held_like_the_others_and_counts_as_activity() {
     for unit in ["web@a", "web@b"] {
         eventually("it waits", || init.status(unit)["requests"]["waiting"] == 1);
         assert!(init.status(unit)["pid"].is_null(), "{unit} did not wait for the hook");
+    }
+    // A neighbour that does not wait comes and goes: its idle stops tell the time.
+    for _ in 0..2 {
+        init.get("/clock").expect(200);
+        init.wait_active("clock@x", "inactive");
     }
     assert_eq!(said(&init), "idle\nresume\n");
     fs::write(init.file("gate"), "").expect("gate");
