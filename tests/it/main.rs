@@ -53,6 +53,7 @@ mod logs;
 mod loss;
 mod main_process;
 mod many;
+mod navigator;
 mod notifiers;
 mod notify;
 mod operate;
