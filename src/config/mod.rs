@@ -2,10 +2,16 @@
 
 mod budget;
 mod check;
+mod destination;
 mod difference;
+mod expression;
 mod limit;
 mod load;
 mod network;
+mod pem;
+mod proxy;
+
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -14,10 +20,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
+pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
+pub use expression::Expression;
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
+pub use proxy::{Authorities, Paths, ProxyKeys, Remote, Strip};
+pub use template::{Asking, FieldTemplate, PathTemplate};
 
 use crate::unit::layers::Node;
 use crate::unit::mode::mode;
@@ -27,8 +37,17 @@ use crate::unit::value::{Cx, Value, positive};
 use crate::unit::{Kind, SectionDoc};
 
 /// The sections of tenantd.toml; the first is the top of the file.
-pub const SECTIONS: &[SectionDoc] =
-    &[Top::DOC, Http::DOC, Health::DOC, RequestLimit::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
+pub const SECTIONS: &[SectionDoc] = &[
+    Top::DOC,
+    Http::DOC,
+    Health::DOC,
+    RequestLimit::DOC,
+    ProxyKeys::DOC,
+    Pool::DOC,
+    Shutdown::DOC,
+    Log::DOC,
+    Control::DOC,
+];
 
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +59,8 @@ pub struct Config {
     pub http: Http,
     /// How many requests there may be.
     pub limits: Vec<RequestLimit>,
+    /// Requests that other servers answer.
+    pub proxies: Vec<Remote>,
     /// The health check that needs no tenant.
     pub health: Health,
     /// How many tenants at once.
@@ -59,6 +80,7 @@ impl Default for Config {
             runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
             http: Http::default(),
             limits: Vec::new(),
+            proxies: Vec::new(),
             health: Health::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),
