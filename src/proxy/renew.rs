@@ -19,6 +19,7 @@ impl Proxy {
         self.doors.peers.configure(config.http.connections_per_client, counted);
         self.shared.access.switch(config.log.access);
         self.front.configure(config);
+        self.configure_remotes(&config.proxies);
     }
 
     /// The unit is another, or new: binds its socket if that has changed, and routes to it. Only a unit without a

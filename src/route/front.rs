@@ -3,6 +3,7 @@
 //! health → broadcast → auth → cable → redirects, rewrites, replay → bots → CGI → reverse proxies → static files →
 //! maintenance → tenant. All judge the same canonical path ([`Path`]), and that is the one that is served.
 
+use super::remote::Remotes;
 use super::table::Table;
 use crate::config::Config;
 use crate::http::{Fields, Path};
@@ -22,6 +23,8 @@ pub struct Request<'r> {
 /// Who answers a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
+    /// A target of the `[[proxy]]` of this index.
+    Remote(usize),
     /// This tenant.
     Tenant(UnitId),
     /// Nobody: 404.
@@ -32,6 +35,7 @@ pub enum Decision {
 #[derive(Debug, Default)]
 pub struct Front {
     health: String,
+    remotes: Remotes,
     tenants: Table,
 }
 
@@ -46,6 +50,7 @@ impl Front {
     /// Other rules from now on; routes stay.
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
+        self.remotes.configure(&config.proxies);
     }
 
     /// Adds a tenant's route.
@@ -65,6 +70,9 @@ impl Front {
 
     /// Who answers a request that needs no further permission. A rewrite leaves the path that is served in `path`.
     pub fn decide(&self, request: &Request<'_>, path: &mut Path<'_>) -> Decision {
+        if let Some(index) = self.remotes.find(request.method, path.path()) {
+            return Decision::Remote(index);
+        }
         self.tenants.find(request.host, path.path()).map_or(Decision::NotFound, Decision::Tenant)
     }
 }

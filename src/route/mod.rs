@@ -3,8 +3,10 @@
 mod front;
 mod limit;
 mod never_wake;
+mod remote;
 mod table;
 
 pub use front::{Decision, Front, Request};
 pub use limit::{Asked, Exceeded, Limits, Subject};
 pub use never_wake::{below, is_listed};
+pub use remote::put_target;
