@@ -1,5 +1,6 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
+mod auth;
 mod budget;
 mod check;
 mod destination;
@@ -10,7 +11,10 @@ mod load;
 mod network;
 mod pem;
 mod proxy;
-
+mod redirect;
+mod replacement;
+mod rewrite;
+mod rule;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -20,6 +24,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
+pub use auth::Auth;
 pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
 pub use expression::Expression;
@@ -27,6 +32,10 @@ pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
 pub use proxy::{Authorities, Paths, ProxyKeys, Remote, Strip};
+pub use redirect::{Redirect, RedirectKeys};
+pub use replacement::Replacement;
+pub use rewrite::{Rewrite, RewriteKeys};
+pub use rule::When;
 pub use template::{Asking, FieldTemplate, PathTemplate};
 
 use crate::unit::layers::Node;
@@ -41,7 +50,10 @@ pub const SECTIONS: &[SectionDoc] = &[
     Top::DOC,
     Http::DOC,
     Health::DOC,
+    Auth::DOC,
     RequestLimit::DOC,
+    RedirectKeys::DOC,
+    RewriteKeys::DOC,
     ProxyKeys::DOC,
     Pool::DOC,
     Shutdown::DOC,
@@ -61,8 +73,14 @@ pub struct Config {
     pub limits: Vec<RequestLimit>,
     /// Requests that other servers answer.
     pub proxies: Vec<Remote>,
+    /// Paths that are at another address.
+    pub redirects: Vec<Redirect>,
+    /// Paths that are served as others.
+    pub rewrites: Vec<Rewrite>,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// Who may see what.
+    pub auth: Auth,
     /// How many tenants at once.
     pub pool: Pool,
     /// The end.
@@ -81,7 +99,10 @@ impl Default for Config {
             http: Http::default(),
             limits: Vec::new(),
             proxies: Vec::new(),
+            redirects: Vec::new(),
+            rewrites: Vec::new(),
             health: Health::default(),
+            auth: Auth::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),

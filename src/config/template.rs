@@ -63,6 +63,16 @@ impl PathTemplate {
         self.0.iter().all(|piece| matches!(piece, Piece::Text(_)))
     }
 
+    /// Appends the text of it; `caught` appends what a group has caught.
+    pub fn fill(&self, out: &mut Vec<u8>, mut caught: impl FnMut(&mut Vec<u8>, usize)) {
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Piece::Hole(group) => caught(out, *group),
+            }
+        }
+    }
+
     /// Appends the text of it; a group that has caught nothing is empty.
     pub fn put(&self, out: &mut Vec<u8>, captures: Option<&Captures<'_>>) {
         for piece in &self.0 {

@@ -59,7 +59,8 @@ fn every_key_of_the_daemon() {
         path = '/api'\nmethods = ['GET']\ntargets = ['http://a/v1', 'https://b/v1']\nstrip = true\nheaders = { X-Site = '$host' }\n\
         response_headers = { X-Frame-Options = 'DENY' }\nwebsocket = false\nauthorization = true\npreserve_host = true\n\
         health_path = '/up?x'\nhealth_interval = '5s'\ntimeout_connect = 2\ntimeout_response = '9s'\ntimeout_idle = '1m'\n\
-        connections = 8\n[[proxy]]\nname = 'pw'\npattern = '^/password(/.*)'\ntarget = 'unix:/run/pw.sock:/x$1'\n[health]\npath = '/alive'\n[pool]\nboots = 6\n\
+        connections = 8\n[[proxy]]\nname = 'pw'\npattern = '^/password(/.*)'\ntarget = 'unix:/run/pw.sock:/x$1'\n[health]\npath = '/alive'\n[auth]\nhtpasswd = '/h'\n\
+        realm = 'R'\npublic = ['/a/']\nexclude = ['^/$']\nplain = true\n[pool]\nboots = 6\n\
         [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
         runtime_directory: "/r".into(),
@@ -99,7 +100,16 @@ fn every_key_of_the_daemon() {
             },
         ],
         proxies: proxies(),
+        redirects: Vec::new(),
+        rewrites: Vec::new(),
         health: Health { path: "/alive".into() },
+        auth: Auth {
+            htpasswd: Some("/h".into()),
+            realm: "R".into(),
+            public: vec!["/a/".into()],
+            exclude: vec!["^/$".into()],
+            plain: true,
+        },
         pool: Pool { boots: 6, running: None },
         shutdown: Shutdown { budget: Duration::from_secs(7) },
         log: Log { access: false, timestamps: false },

@@ -24,6 +24,10 @@ pub(super) enum By {
     File,
     /// A target of a `[[proxy]]`, or tenantd in its place.
     Proxy,
+    /// Whoever asks for a name and a password.
+    Auth,
+    /// A redirect.
+    Redirect,
 }
 
 impl By {
@@ -33,6 +37,8 @@ impl By {
             Self::Tenant => None,
             Self::File => Some("file"),
             Self::Proxy => Some("proxy"),
+            Self::Auth => Some("auth"),
+            Self::Redirect => Some("redirect"),
         }
     }
 }

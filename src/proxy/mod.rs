@@ -5,6 +5,7 @@ mod access;
 mod admit;
 mod answer;
 mod asleep;
+mod auth;
 mod batch;
 mod breaker;
 mod buffer;
@@ -27,6 +28,7 @@ mod loss;
 mod peers;
 mod pool;
 mod preamble;
+mod redirect;
 mod refuse;
 mod remote;
 mod renew;
@@ -57,6 +59,7 @@ use crate::route::{Front, Limits};
 use crate::unit::UnitId;
 
 use access::AccessLog;
+use auth::Auth;
 use batch::Batch;
 use client::Client;
 use conn::{Conn, Origin};
@@ -122,6 +125,7 @@ pub struct Proxy {
     doors: Doors,
     files: Files,
     remotes: Remotes,
+    auth: Auth,
     /// Somebody waits for a tenant to be idle.
     room: bool,
     shared: Shared,
@@ -202,8 +206,9 @@ impl Proxy {
             front: Front::new(config),
             limits: Limits::new(now),
             doors: Doors::new(),
-            files: Files::new(waker.clone()),
-            remotes: Remotes::new(waker),
+            auth: Auth::new(&waker, now)?,
+            remotes: Remotes::new(waker.clone()),
+            files: Files::new(waker),
             room: false,
             shared,
         })
@@ -226,6 +231,7 @@ impl Proxy {
             Source::Worker => {
                 self.worked();
                 self.resolved();
+                self.recognize();
             }
             Source::Signals
             | Source::Notify

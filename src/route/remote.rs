@@ -1,5 +1,6 @@
 //! Which `[[proxy]]` a request is for, and what it asks its target for. Pure; never who is connected to.
 
+use super::trace::Trace;
 use crate::config::{Paths, Remote, Strip};
 use crate::http::Path;
 
@@ -15,9 +16,23 @@ impl Remotes {
     }
 
     /// The index of the rule for a request. `path`: canonical, without query.
-    pub fn find(&self, method: &str, path: &str) -> Option<usize> {
-        self.0.iter().position(|remote| takes(&remote.keys.methods, method) && covers(&remote.paths, path))
+    pub fn find(&self, method: &str, path: &str, trace: &mut impl Trace) -> Option<usize> {
+        let found = self.0.iter().position(|remote| takes(&remote.keys.methods, method) && covers(&remote.paths, path));
+        match found.and_then(|index| Some((index, self.0.get(index)?))) {
+            Some((index, remote)) => trace.rule(STEP, index, || told(remote)),
+            None if self.0.is_empty() => {}
+            None => trace.none(STEP),
+        }
+        found
     }
+}
+
+/// The step, as a trace tells it.
+const STEP: &str = "proxy";
+
+fn told(remote: &Remote) -> String {
+    let urls: Vec<&str> = remote.targets.iter().map(|target| target.url.as_str()).collect();
+    format!("{} → {}", remote.keys.name, urls.join(", "))
 }
 
 /// GET is also HEAD.
@@ -132,7 +147,7 @@ mod tests {
             ("GET", "/", None),
             ("GET", "*", None),
         ] {
-            assert_eq!(remotes.find(method, path), found, "{method} {path}");
+            assert_eq!(remotes.find(method, path, &mut ()), found, "{method} {path}");
         }
     }
 

@@ -108,7 +108,9 @@ impl Kind {
             b"weight" => Self::Between(1, 10_000),
             b"memory" | b"tasks" => Self::Size,
             b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
-            b"groups" | b"directories" | b"methods" | b"patterns" | b"roots" => Self::List(&Self::Text),
+            b"groups" | b"directories" | b"methods" | b"patterns" | b"roots" | b"public" | b"expressions" => {
+                Self::List(&Self::Text)
+            }
             b"accel" => Self::Variables,
             b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
@@ -118,7 +120,9 @@ impl Kind {
             b"request_fields" | b"answer_fields" => Self::Variables,
             b"choice" => Self::Boolean,
             b"span" => Self::Duration,
-            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" => Self::Text,
+            b"moved" => Self::Integer,
+            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" | b"realm"
+            | b"own_realm" => Self::Text,
             _ => Self::Any,
         }
     }
