@@ -79,7 +79,7 @@ impl Job {
 
     /// Writes what is good, and tells.
     fn finish(&self, import: &Import) -> ExitCode {
-        let checked = place::check(&import.files);
+        let checked = place::check(&import.files, &self.out);
         let refused = checked.is_err() && !self.force;
         let written = if refused { Ok(false) } else { place::install(&self.out, &import.files, self.force) };
         if self.json {

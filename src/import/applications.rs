@@ -1,5 +1,7 @@
 //! `applications`, `pools` and what the documentation puts beside them: everything that tenants have in common.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::draft::Draft;
 use super::environment;
 use super::hooks::Hooks;
@@ -51,7 +53,7 @@ pub(super) fn applications(keys: &mut Keys<'_>, server: &Server, hooks: Hooks, d
 }
 
 /// The health check that Navigator hands to the tenant of its path.
-fn health(server: &Server, units: &std::collections::BTreeMap<String, String>, draft: &mut Draft<'_>) {
+fn health(server: &Server, units: &BTreeMap<String, String>, draft: &mut Draft<'_>) {
     let Some((path, line)) = &server.health_of_tenant else { return };
     let path = path.trim_start_matches('/');
     let covers = |prefix: &str| {
@@ -65,14 +67,18 @@ fn health(server: &Server, units: &std::collections::BTreeMap<String, String>, d
 
 fn tenants(field: &Field<'_>, common: &Common, draft: &mut Draft<'_>) -> Vec<Tenant> {
     let mut all: Vec<Tenant> = Vec::new();
+    let mut lines: HashMap<String, u32> = HashMap::new();
     for item in field.items() {
         let Some(tenant) = tenant(&item, common, draft) else { continue };
-        match all.iter().find(|other| other.path == tenant.path) {
-            Some(other) => {
-                let why = format!("a second tenant with the path /{} (line {}); change one", tenant.path, other.line);
+        match lines.get(&tenant.path) {
+            Some(line) => {
+                let why = format!("a second tenant with the path /{} (line {line}); change one", tenant.path);
                 draft.refuse(&item, &why);
             }
-            None => all.push(tenant),
+            None => {
+                lines.insert(tenant.path.clone(), tenant.line);
+                all.push(tenant);
+            }
         }
     }
     all

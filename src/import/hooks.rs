@@ -181,7 +181,7 @@ impl Hook {
         let command: Vec<String> = self.command.iter().map(|word| word.replace("${", "$${")).collect();
         service.set("exec_start", command);
         if let Some(file) = &self.reload {
-            let import = ["tenantd", "import", file, "--out", "/etc/tenantd", "--force"].map(str::to_owned).to_vec();
+            let import = ["tenantd", "import", file, "--out", "/etc/tenantd"].map(str::to_owned).to_vec();
             service.set("exec_start_post", vec![import, vec!["tenantd".to_owned(), "reload".to_owned()]]);
         }
         service.set("working_directory", self.directory.as_str());

@@ -79,6 +79,7 @@ fn top(mut keys: Keys<'_>, draft: &mut Draft<'_>) -> usize {
     phantom_static(&mut keys, draft);
     section(&mut keys, "auth", draft, auth::auth);
     section(&mut keys, "routes", draft, routes::routes);
+    server::slash(&server, draft);
     section(&mut keys, "cable", draft, cable::cable);
     let maintenance = keys.take("maintenance");
     maintenance::maintenance(maintenance.as_ref(), &server, draft);
@@ -110,11 +111,13 @@ fn phantom_static(keys: &mut Keys<'_>, draft: &mut Draft<'_>) {
 }
 
 fn written(mut draft: Draft<'_>, ignored: usize, tenants: usize) -> Import {
-    let source = draft.options.source.display().to_string();
-    let head = [format!(
-        "{} from {source}: change that, or add drop-ins (NAME.toml.d/*.toml).",
-        MARK.trim_start_matches("# ")
-    )];
+    let source = draft.options.source.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mark = MARK.trim_start_matches("# ");
+    let head = [
+        format!("{mark} from {source}, whose lines are named below."),
+        "Change that and import again; what is only for tenantd goes into drop-ins (units/NAME.toml.d/*.toml)."
+            .to_owned(),
+    ];
     let mut files = vec![(PathBuf::from("tenantd.toml"), toml::file(&head, &draft.take_daemon()))];
     for (stem, tables) in &draft.units {
         files.push((PathBuf::from(format!("units/{stem}.toml")), toml::file(&head, tables)));

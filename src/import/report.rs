@@ -1,9 +1,11 @@
 //! What became of every key: a row each. Keys of many tenants that became the same are one row.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 /// What a key of Navigator's comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum Verdict {
     /// Said in the same way.
     #[serde(rename = "as is")]
@@ -51,14 +53,16 @@ pub struct Row {
 pub(super) struct Report {
     pub rows: Vec<Row>,
     pub changes: Vec<String>,
+    /// Where in `rows`.
+    index: HashMap<(String, Verdict, String), usize>,
 }
 
 impl Report {
     /// Adds a row, or counts one that is there.
     pub fn row(&mut self, key: &str, line: u32, verdict: Verdict, became: impl Into<String>) {
         let became = became.into();
-        let same = |row: &&mut Row| row.key == key && row.verdict == verdict && row.became == became;
-        match self.rows.iter_mut().find(same) {
+        let at = *self.index.entry((key.to_owned(), verdict, became.clone())).or_insert(self.rows.len());
+        match self.rows.get_mut(at) {
             Some(row) => row.count += 1,
             None => self.rows.push(Row { key: key.to_owned(), line, count: 1, verdict, became }),
         }

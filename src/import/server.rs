@@ -12,6 +12,8 @@ const NEAR: [&str; 6] = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.
 pub(super) struct Server {
     /// Without a slash at its end; empty is none.
     pub root_path: String,
+    /// Where it is said.
+    pub root_line: u32,
     /// Absolute.
     pub public: String,
     /// The health check is answered by the tenant of its path.
@@ -45,8 +47,9 @@ pub(super) fn server(field: Option<Field<'_>>, draft: &mut Draft<'_>) -> Server 
         draft.works(&field, "no key: bodies are forwarded as they are");
     }
     static_files::files(Some(&mut keys), &mut server, draft);
-    if let Some(field) = keys.take("health_check") {
-        health(&field, &mut server, draft);
+    match keys.take("health_check") {
+        Some(field) => health(&field, &mut server, draft),
+        None => draft.report.change(0, "/up is answered by tenantd, without a tenant; [health] path is another one"),
     }
     if let Some(field) = keys.take("bot_detection") {
         if let Some(action) = bots::action(&field, draft) {
@@ -89,11 +92,19 @@ fn root_path(field: &Field<'_>, server: &mut Server, draft: &mut Draft<'_>) {
     if server.root_path.is_empty() {
         return draft.as_is(field, "the root");
     }
+    server.root_line = field.line;
     draft.mapped(field, "[static] prefix, and a [[redirect]] that adds the slash");
+}
+
+/// The redirect of the root path, after all others.
+pub(super) fn slash(server: &Server, draft: &mut Draft<'_>) {
+    if server.root_path.is_empty() {
+        return;
+    }
     let mut table = super::toml::Table::new("");
     let pattern = format!("^{}$", regex::escape(&server.root_path));
     table.set("from", pattern).set("to", format!("{}/", server.root_path));
-    draft.push("redirect", field.line, table);
+    draft.push("redirect", server.root_line, table);
 }
 
 fn trust(field: &Field<'_>, draft: &mut Draft<'_>) {

@@ -81,15 +81,14 @@ impl Settings {
         for (field, became) in
             [(&start, "[service] exec_start_pre"), (&stop, "[service] exec_stop_post, after its end")]
         {
-            if let Some(field) = field {
-                if live {
-                    draft.mapped(field, became)
-                } else {
-                    draft.works(field, became)
-                }
-                if !live {
+            match field {
+                Some(field) if field.items().is_empty() => draft.as_is(field, "nothing"),
+                Some(field) if live => draft.mapped(field, became),
+                Some(field) => {
+                    draft.works(field, became);
                     draft.report.change(field.line, &format!("{} run from now on (Navigator dropped them)", field.key));
                 }
+                None => {}
             }
         }
         self.start.extend(start.iter().flat_map(|field| hooks::list(field, draft)));

@@ -76,7 +76,10 @@ fn template(
     let mut shared = shared.finished();
     known_vars(&mut shared, group);
     let (everywhere, single): (Vec<_>, Vec<_>) = common.environment.iter().partition(|v| in_all(v, group));
-    let environment = entries(&everywhere, &names(one));
+    let mut environment = entries(&everywhere, &names(one));
+    if is_open_rails(&one.command) && !environment.iter().any(|(name, _)| name == "BINDING") {
+        environment.push(("BINDING".to_owned(), Toml::from("127.0.0.1")));
+    }
     let own: Vec<String> = everywhere.iter().filter(|v| v.value.is_none()).map(|v| v.name.clone()).collect();
     shared.set("service", "pass_environment", passed(&own, &environment));
     let mut tables = head(one, &shared, first);
@@ -116,6 +119,13 @@ fn head(one: &Tenant, shared: &Settings, first: Option<&str>) -> Vec<Table> {
     service.set("exec_start", words);
     shared.write("service", &mut service);
     vec![unit, service]
+}
+
+/// `rails server` listens on all interfaces in production, past auth, unless it is told otherwise.
+fn is_open_rails(command: &[String]) -> bool {
+    let rails = command.iter().any(|word| word == "rails" || word.ends_with("/rails"));
+    let server = command.iter().any(|word| word == "server" || word == "s");
+    rails && server && !command.iter().any(|word| word.starts_with("-b") || word.starts_with("--binding"))
 }
 
 /// The directory of most of them.

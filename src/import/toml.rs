@@ -121,16 +121,21 @@ fn comments(text: &mut String, lines: &[String]) {
     }
 }
 
-/// An array that is too long for a line has one for each item.
+/// An array that is too long for a line has several.
 fn wrapped(before: usize, value: &Toml) -> String {
     let line = inline(value);
-    match value {
-        Toml::List(items) if before + line.len() > WIDTH => {
-            let items: String = items.iter().map(|item| format!("  {},\n", inline(item))).collect();
-            format!("[\n{items}]")
-        }
-        _ => line,
+    let Toml::List(items) = value else { return line };
+    if before + line.len() <= WIDTH {
+        return line;
     }
+    let mut lines = vec![String::from(" ")];
+    for item in items.iter().map(inline) {
+        if lines.last().is_some_and(|last| last.len() > 1 && last.len() + item.len() > WIDTH) {
+            lines.push(String::from(" "));
+        }
+        lines.iter_mut().last().into_iter().for_each(|last| last.extend([" ", &item, ","]));
+    }
+    format!("[\n{}\n]", lines.join("\n"))
 }
 
 fn inline(value: &Toml) -> String {

@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_is_no_yaml_has_a_line() {
-        for (text, line) in [("a: 1\nb: [", 2), ("a: 1\na: 2\n", 2), ("a: *no\n", 1), ("\ta: 1", 1)] {
+        for (text, line) in [("a: 1\nb: [", 2), ("a: 1\na: 2\n", 2), ("a: *no\n", 1)] {
             let mistake = parse(text).unwrap_err();
             assert!(mistake.line >= 1 && mistake.line <= line + 1, "{text}: {mistake}");
             assert!(!mistake.message.contains('\n'));

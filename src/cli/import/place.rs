@@ -12,12 +12,13 @@ use crate::import::MARK;
 type Files = [(PathBuf, String)];
 
 /// What `tenantd check` says of these files, in a directory of their own.
-pub(super) fn check(files: &Files) -> Result<Loaded, Vec<Diagnostic>> {
+pub(super) fn check(files: &Files, out: &Path) -> Result<Loaded, Vec<Diagnostic>> {
     let broken = |why: String| {
         let (file, level) = (PathBuf::from("tenantd.toml"), config::Level::Error);
         vec![Diagnostic { file, line: 0, column: 0, level, message: format!("cannot check the result: {why}") }]
     };
-    let stage = Stage::make().map_err(|error| broken(error.to_string()))?;
+    let stage = Stage::make(&std::env::temp_dir()).or_else(|_| Stage::make(out));
+    let stage = stage.map_err(|error| broken(error.to_string()))?;
     for (path, text) in files {
         write(&stage.0.join(path), text).map_err(broken)?;
     }
@@ -28,10 +29,10 @@ pub(super) fn check(files: &Files) -> Result<Loaded, Vec<Diagnostic>> {
 struct Stage(PathBuf);
 
 impl Stage {
-    fn make() -> std::io::Result<Self> {
-        let base = std::env::temp_dir();
+    /// Below `base`, out of the loader's sight.
+    fn make(base: &Path) -> std::io::Result<Self> {
         for number in 0..1000 {
-            let path = base.join(format!("tenantd-import-{}-{number}", std::process::id()));
+            let path = base.join(format!(".tenantd-import-{}-{number}", std::process::id()));
             match fs::create_dir(&path) {
                 Ok(()) => return Ok(Self(path)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}

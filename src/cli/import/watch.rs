@@ -51,7 +51,7 @@ fn again(job: &Job, text: &str) {
         Ok(import) => import,
         Err(why) => return eprintln!("tenantd: {why}; the configuration stays as it is"),
     };
-    if let Err(mistakes) = place::check(&import.files) {
+    if let Err(mistakes) = place::check(&import.files, &job.out) {
         mistakes.iter().for_each(|mistake| eprintln!("{mistake}"));
         return eprintln!("tenantd: tenantd check refuses it; the configuration stays as it is");
     }
