@@ -55,7 +55,8 @@ fn every_key_of_the_daemon() {
         traceparent = false\ntimeout_head = 1\ntimeout_keep_alive = '2m'\n\
         timeout_response = '3s'\ntimeout_body = '4s'\ntimeout_tunnel = '5h'\nbody_rate = 7\n\
         connections_per_client = 8\n[[limit]]\nname = 'login'\nrate = '10/m'\nburst = 3\nby = 'tenant'\npath = '/login'\n\
-        methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n[health]\npath = '/alive'\n[pool]\nboots = 6\n\
+        methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n[health]\npath = '/alive'\n[auth]\nhtpasswd = '/h'\n\
+        realm = 'R'\npublic = ['/a/']\nexclude = ['^/$']\nplain = true\n[pool]\nboots = 6\n\
         [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
         runtime_directory: "/r".into(),
@@ -94,7 +95,16 @@ fn every_key_of_the_daemon() {
                 units: vec![],
             },
         ],
+        redirects: Vec::new(),
+        rewrites: Vec::new(),
         health: Health { path: "/alive".into() },
+        auth: Auth {
+            htpasswd: Some("/h".into()),
+            realm: "R".into(),
+            public: vec!["/a/".into()],
+            exclude: vec!["^/$".into()],
+            plain: true,
+        },
         pool: Pool { boots: 6, running: None },
         shutdown: Shutdown { budget: Duration::from_secs(7) },
         log: Log { access: false, timestamps: false },

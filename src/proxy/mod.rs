@@ -5,6 +5,7 @@ mod access;
 mod admit;
 mod answer;
 mod asleep;
+mod auth;
 mod batch;
 mod breaker;
 mod buffer;
@@ -27,6 +28,7 @@ mod loss;
 mod peers;
 mod pool;
 mod preamble;
+mod redirect;
 mod refuse;
 mod renew;
 mod room;
@@ -56,6 +58,7 @@ use crate::route::{Front, Limits};
 use crate::unit::UnitId;
 
 use access::AccessLog;
+use auth::Auth;
 use batch::Batch;
 use client::Client;
 use conn::Conn;
@@ -117,6 +120,7 @@ pub struct Proxy {
     limits: Limits,
     doors: Doors,
     files: Files,
+    auth: Auth,
     /// Somebody waits for a tenant to be idle.
     room: bool,
     shared: Shared,
@@ -197,6 +201,7 @@ impl Proxy {
             front: Front::new(config),
             limits: Limits::new(now),
             doors: Doors::new(),
+            auth: Auth::new(&waker, now)?,
             files: Files::new(waker),
             room: false,
             shared,
@@ -217,7 +222,10 @@ impl Proxy {
             Source::Client(key) => self.client_ready(key.into(), edge),
             Source::Upstream(key) => self.conn_ready(key.into(), edge),
             Source::Listener(key) => self.listener_ready(key.into()),
-            Source::Worker => self.worked(),
+            Source::Worker => {
+                self.worked();
+                self.recognize();
+            }
             Source::Signals
             | Source::Notify
             | Source::Control
