@@ -18,7 +18,7 @@ pub(super) fn auth(field: &Field<'_>, draft: &mut Draft<'_>) {
     if on {
         draft.section("auth").say(format!("line {}", field.line));
         passwords(file.as_ref(), field, draft);
-        if let Some((realm, field)) = realm {
+        if let Some((realm, field)) = realm.filter(|(realm, field)| is_realm(realm, field, draft)) {
             draft.section("auth").set("realm", realm);
             draft.as_is(&field, "[auth] realm");
         }
@@ -30,7 +30,7 @@ pub(super) fn auth(field: &Field<'_>, draft: &mut Draft<'_>) {
         return;
     }
     if let Some(field) = public {
-        let paths = field.texts(draft);
+        let paths = public_paths(&field, draft);
         draft.section("auth").set("public", paths);
         draft.mapped(&field, "[auth] public, matched as Navigator did");
     }
@@ -62,6 +62,39 @@ fn passwords(file: Option<&(String, Field<'_>)>, section: &Field<'_>, draft: &mu
         section.line,
         "passwords in htpasswd that are not hashed are refused; [auth] plain = true takes them, as Navigator did",
     );
+}
+
+/// A text that a browser can show.
+pub(super) fn is_realm(text: &str, field: &Field<'_>, draft: &mut Draft<'_>) -> bool {
+    let good = !text.is_empty() && text.bytes().all(|b| (b' '..=b'~').contains(&b));
+    if !good {
+        draft.refuse(field, "no realm; write a few words in ASCII");
+    }
+    good
+}
+
+/// Paths that can match. Navigator took "/" for all below it, which is everything.
+fn public_paths(field: &Field<'_>, draft: &mut Draft<'_>) -> Vec<String> {
+    let mut all = Vec::new();
+    for item in field.items() {
+        let Some(text) = item.text(draft) else { continue };
+        let odd = text.contains(['?', '#', '%', '[', '\\']) || text.contains("//");
+        if text == "/" {
+            draft.report.change(
+                item.line,
+                "public_paths has \"/\": that is every path, as in Navigator; nobody is asked for a password",
+            );
+            all.push("*".to_owned());
+        } else if odd || !text.starts_with(['/', '*']) || text.split('/').any(|s| matches!(s, "." | "..")) {
+            draft.refuse(
+                &item,
+                &format!("\"{text}\" matches no path; begin it with / or *, with nothing but * as a wildcard"),
+            );
+        } else {
+            all.push(text);
+        }
+    }
+    all
 }
 
 /// The patterns of `auth_patterns` that switch auth off.

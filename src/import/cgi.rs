@@ -1,9 +1,12 @@
 //! `server.cgi_scripts`.
 
 use super::draft::Draft;
-use super::environment;
+use super::environment::{self, Environment};
 use super::keys::Field;
-use super::toml::Table;
+use super::routes::methods;
+use super::toml::{Table, Toml};
+use super::{template, value};
+use crate::unit::route::check_path;
 
 /// Reads the list.
 pub(super) fn scripts(field: &Field<'_>, draft: &mut Draft<'_>) {
@@ -16,7 +19,7 @@ fn script(item: &Field<'_>, draft: &mut Draft<'_>) {
     let mut keys = item.keys(draft);
     let mut table = Table::new("");
     if let Some(field) = keys.take("path") {
-        table.may("path", field.text(draft));
+        table.may("path", field.text(draft).filter(|path| is_path(path, &field, draft)));
         draft.as_is(&field, "[[cgi]] path");
     }
     if let Some(field) = keys.take("script") {
@@ -25,11 +28,12 @@ fn script(item: &Field<'_>, draft: &mut Draft<'_>) {
         table.may("exec", program);
         draft.mapped(&field, "[[cgi]] exec");
     }
+    table.set("methods", METHODS.to_vec());
     for key in ["method", "methods"] {
         if let Some(field) = keys.take(key) {
-            let methods: Vec<String> = field.texts(draft).iter().map(|method| method.to_ascii_uppercase()).collect();
-            if !methods.is_empty() && !methods.iter().any(|method| method.is_empty()) {
-                table.set("methods", methods);
+            let all = methods(&field, draft);
+            if !all.is_empty() {
+                table.set("methods", all);
             }
             draft.mapped(&field, "[[cgi]] methods");
         }
@@ -45,16 +49,20 @@ fn script(item: &Field<'_>, draft: &mut Draft<'_>) {
         table.set("allowed_users", users);
         draft.as_is(&field, "[[cgi]] allowed_users, after their password was checked");
     }
+    let mut environment = Environment::default();
     if let Some(field) = keys.take("env") {
-        let environment = environment::literal(&field, draft);
-        table.set("environment", environment.variables);
-        if !environment.passed.is_empty() {
-            table.set("pass_environment", environment.passed);
-        }
+        environment = environment::literal(&field, draft);
         draft.mapped(&field, "[[cgi]] environment");
     }
+    let Environment { variables: Toml::Map(entries), passed } = environment else { return };
+    table.set("pass_environment", template::passed(&passed, &entries));
+    if !entries.is_empty() {
+        table.set("environment", Toml::Map(entries));
+    }
+    // Navigator knows no limit where none is said; an hour is one that nobody waits for.
+    table.set("timeout", "1h");
     if let Some(field) = keys.take("timeout") {
-        table.may("timeout", draft.duration(&field));
+        table.may("timeout", draft.duration(&field).filter(|span| !value::is_zero(span)));
         draft.as_is(&field, "[[cgi]] timeout, for the whole process group");
     }
     if let Some(field) = keys.take("reload_config") {
@@ -67,6 +75,19 @@ fn script(item: &Field<'_>, draft: &mut Draft<'_>) {
     }
     draft.push("cgi", item.line, table);
 }
+
+fn is_path(path: &str, field: &Field<'_>, draft: &mut Draft<'_>) -> bool {
+    match check_path(path) {
+        Err(why) if path != "/" => {
+            draft.refuse(field, &why);
+            false
+        }
+        _ => true,
+    }
+}
+
+/// All methods: Navigator's scripts answer each, unless one is named.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// A plain name would be looked up in PATH.
 fn format_script(script: &str) -> String {

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::keys::Field;
 use super::report::{Report, Verdict};
-use super::toml::Table;
+use super::toml::{Table, Toml};
 use super::value;
 
 /// What the file does not say.
@@ -49,6 +49,22 @@ impl<'o> Draft<'o> {
         self.daemon.push(table);
     }
 
+    /// This name, or one like it that none of the tables `[[section]]` has.
+    pub fn free_name(&self, section: &str, wanted: &str) -> String {
+        let title = format!("[[{section}]]");
+        let own = |table: &&Table| table.title == title;
+        let taken: Vec<&Toml> = self
+            .daemon
+            .iter()
+            .filter(own)
+            .flat_map(|table| &table.keys)
+            .filter(|(key, _)| key == "name")
+            .map(|(_, name)| name)
+            .collect();
+        let names = (1..).map(|n| if n == 1 { wanted.to_owned() } else { format!("{wanted}-{n}") });
+        names.map(Toml::Text).find(|name| !taken.contains(&name)).map_or_else(String::new, |name| name.to_text())
+    }
+
     /// The tables of tenantd.toml; what is there once comes first, as people write it.
     pub fn take_daemon(&mut self) -> Vec<Table> {
         let mut all = std::mem::take(&mut self.daemon);
@@ -68,8 +84,14 @@ impl<'o> Draft<'o> {
 
     /// An absolute path.
     pub fn path(&self, text: &str) -> String {
-        let joined = self.options.root.join(text);
-        let plain: PathBuf = joined.components().filter(|part| *part != Component::CurDir).collect();
+        let mut plain = PathBuf::new();
+        for part in self.options.root.join(text).components() {
+            match part {
+                Component::CurDir => {}
+                Component::ParentDir => drop(plain.pop()),
+                part => plain.push(part),
+            }
+        }
         plain.to_string_lossy().into_owned()
     }
 

@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::keys::Field;
-use super::routes::pattern;
+use super::routes::{methods, pattern};
 use super::toml::{Table, Toml};
 
 /// Reads the list. `works`: it stands where only the documentation knows it.
@@ -16,7 +16,7 @@ pub(super) fn proxies(field: &Field<'_>, draft: &mut Draft<'_>, works: bool) {
     if !field.items().is_empty() {
         draft.report.change(
             field.line,
-            "Authorization is not sent to the targets of reverse proxies; [[proxy]] authorization = true sends it, as Navigator did",
+            "Authorization is not sent to targets on other machines; [[proxy]] authorization = true sends it, as Navigator did",
         );
     }
 }
@@ -28,7 +28,9 @@ fn proxy(item: &Field<'_>, number: usize, draft: &mut Draft<'_>) {
         draft.as_is(&field, "[[proxy]] name");
         field.text(draft)
     });
-    table.set("name", name.map_or_else(|| format!("proxy-{number}"), |name| super::value::name(&name)));
+    let name = name.map_or_else(|| format!("proxy-{number}"), |name| super::value::name(&name).replace(':', "-"));
+    let name = name.chars().take(60).collect::<String>();
+    table.set("name", draft.free_name("proxy", &name));
     let (path, prefix) = (keys.take("path"), keys.take("prefix"));
     let by_pattern = path.as_ref().and_then(|field| pattern(field, draft));
     let prefixed = prefix.as_ref().filter(|_| by_pattern.is_none()).and_then(|field| field.text(draft));
@@ -39,12 +41,13 @@ fn proxy(item: &Field<'_>, number: usize, draft: &mut Draft<'_>) {
         draft.mapped(field, if by_pattern.is_some() { "nothing: path wins over prefix" } else { "[[proxy]] path" });
     }
     table.may("pattern", by_pattern);
-    table.may("path", prefixed.filter(|path| !path.is_empty()).map(|path| trimmed(&path)));
+    table.may("path", prefixed.filter(|path| !path.is_empty()).and_then(|path| trimmed(&path, item, draft)));
     let target = target(&mut keys, draft);
     table.may("target", target.clone());
-    if let Some(field) = keys.take("strip_path") {
-        table.may("strip", field.boolean(draft).filter(|strip| *strip));
-        draft.mapped(&field, "[[proxy]] strip");
+    if let Some(field) = keys.take("strip_path")
+        && field.boolean(draft) == Some(true)
+    {
+        strip(&field, &mut table, draft);
     }
     for key in ["headers", "response_headers"] {
         if let Some(field) = keys.take(key) {
@@ -60,8 +63,10 @@ fn proxy(item: &Field<'_>, number: usize, draft: &mut Draft<'_>) {
         draft.as_is(&field, "[[proxy]] websocket, which is the default");
     }
     if let Some(field) = keys.take("methods") {
-        let all = field.texts(draft);
-        table.set("methods", all);
+        let all = methods(&field, draft);
+        if !all.is_empty() {
+            table.set("methods", all);
+        }
         draft.works(&field, "[[proxy]] methods");
     }
     if let Some(field) = keys.take("timeout") {
@@ -104,6 +109,15 @@ fn headers(field: &Field<'_>, key: &str, target: &str, table: &mut Table, draft:
             }
             continue;
         }
+        if CONNECTION.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+            draft.mapped(&field, "nothing: it belongs to the connection, and WebSockets pass by themselves");
+            continue;
+        }
+        let token = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !token || text.contains(|c: char| c.is_control() && c != '\t') {
+            draft.refuse(&field, "no field that can be sent; use letters, digits and -, and one line of text");
+            continue;
+        }
         all.push((name.to_owned(), Toml::Text(text)));
     }
     if !all.is_empty() {
@@ -113,6 +127,37 @@ fn headers(field: &Field<'_>, key: &str, target: &str, table: &mut Table, draft:
 }
 
 /// A prefix without a slash at its end, but for the root.
-fn trimmed(path: &str) -> String {
-    format!("/{}", path.trim_matches('/'))
+fn trimmed(path: &str, item: &Field<'_>, draft: &mut Draft<'_>) -> Option<String> {
+    let path = format!("/{}", path.trim_matches('/'));
+    match crate::unit::route::check_path(&path) {
+        Err(why) if path != "/" => {
+            draft.refuse(item, &why);
+            None
+        }
+        _ => Some(path),
+    }
 }
+
+/// Without its prefix; of a pattern what its first group has caught.
+fn strip(field: &Field<'_>, table: &mut Table, draft: &mut Draft<'_>) {
+    let text =
+        |key: &str| table.keys.iter().find(|(name, _)| name == key).map_or_else(String::new, |(_, v)| v.to_text());
+    let (pattern, target) = (text("pattern"), text("target"));
+    if pattern.is_empty() {
+        table.set("strip", true);
+        return draft.mapped(field, "[[proxy]] strip");
+    }
+    if target.contains('$') {
+        return draft.mapped(field, "nothing: the captures in the target are the whole path");
+    }
+    if !pattern.contains('(') {
+        return draft.refuse(field, "the path catches nothing in (); write what is to be left as a group");
+    }
+    let slash = if pattern.contains("(/") { "" } else { "/" };
+    table.set("target", format!("{}{slash}$1", target.trim_end_matches('/')));
+    draft.mapped(field, "$1 in [[proxy]] target");
+}
+
+/// Fields that belong to the connection, which nobody but the forwarder says.
+const CONNECTION: [&str; 9] =
+    ["connection", "upgrade", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "via"];

@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::keys::Field;
-use super::routes::pattern;
+use super::routes::{methods, pattern};
 use super::toml::Table;
 
 /// Reads `routes.fly`.
@@ -53,8 +53,10 @@ fn replay(item: &Field<'_>, draft: &mut Draft<'_>) {
         draft.as_is(&field, "[[replay]] status");
     }
     if let Some(field) = keys.take("methods") {
-        let all = field.texts(draft);
-        table.set("methods", all);
+        let all = methods(&field, draft);
+        if !all.is_empty() {
+            table.set("methods", all);
+        }
         draft.works(&field, "[[replay]] methods");
     }
     if let Some(field) = keys.take("timeout") {

@@ -126,19 +126,23 @@ fn health(field: &Field<'_>, server: &mut Server, draft: &mut Draft<'_>) {
     let mut keys = field.keys(draft);
     let path = keys.take("path").and_then(|path| Some((path.text(draft)?, path)));
     let response = keys.take("response");
-    if let Some((path, field)) = &path {
+    if let Some((path, field)) = path.filter(|(path, field)| is_path(path, field, draft)) {
         draft.section("health").say(format!("line {}", field.line)).set("path", path.as_str());
-        draft.as_is(field, "[health] path");
+        draft.as_is(&field, "[health] path");
         if response.is_none() {
-            server.health_of_tenant = Some((path.clone(), field.line));
+            server.health_of_tenant = Some((path, field.line));
         }
     }
     if let Some(field) = response {
         let mut keys = field.keys(draft);
         if let Some(field) = keys.take("status") {
-            if let Some(status) = field.number(draft) {
-                draft.section("health").set("status", status);
-                draft.as_is(&field, "[health] status");
+            match field.number(draft) {
+                Some(status @ 200..=599) => {
+                    draft.section("health").set("status", status);
+                    draft.as_is(&field, "[health] status");
+                }
+                Some(_) => draft.refuse(&field, "no status of an answer; write 200"),
+                None => {}
             }
         }
         if let Some(field) = keys.take("body") {
@@ -153,6 +157,14 @@ fn health(field: &Field<'_>, server: &mut Server, draft: &mut Draft<'_>) {
         keys.finish(draft);
     }
     keys.finish(draft);
+}
+
+fn is_path(path: &str, field: &Field<'_>, draft: &mut Draft<'_>) -> bool {
+    let checked = crate::unit::route::check_path(path);
+    if let Err(why) = &checked {
+        draft.refuse(field, why);
+    }
+    checked.is_ok()
 }
 
 fn health_headers(field: &Field<'_>, draft: &mut Draft<'_>) {

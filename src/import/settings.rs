@@ -111,7 +111,8 @@ impl Settings {
             draft.works(&field, "[route] bots");
         }
         if let Some(field) = keys.take("auth_realm") {
-            field.text(draft).into_iter().for_each(|realm| self.set("route", "realm", value::literal(&realm)));
+            let realm = field.text(draft).filter(|realm| super::auth::is_realm(realm, &field, draft));
+            realm.into_iter().for_each(|realm| self.set("route", "realm", value::literal(&realm)));
             draft.works(&field, "[route] realm");
         }
         if let Some(field) = keys.take("auth_enabled") {

@@ -15,7 +15,7 @@ pub(super) fn files(mut keys: Option<&mut Keys<'_>>, server: &mut Server, draft:
     }
     match &field {
         Some(field) => section(field, server, draft),
-        None => draft.section("static").say("Navigator's default"),
+        None => draft.section("static").say("Navigator's default").set("try_files", Vec::<String>::new()),
     };
     let (root, prefix) = (server.public.clone(), server.root_path.clone());
     let table = draft.section("static");
@@ -36,14 +36,20 @@ pub(super) fn again(field: &Field<'_>, server: &mut Server, draft: &mut Draft<'_
 
 fn section<'d>(field: &Field<'_>, server: &mut Server, draft: &'d mut Draft<'_>) -> &'d mut Table {
     draft.section("static").say(format!("line {}", field.line));
+    // Navigator looks for nothing else unless it is told.
+    draft.section("static").set("try_files", Vec::<String>::new());
     let mut keys = field.keys(draft);
     if let Some(field) = keys.take("public_dir") {
         directory(&field, server, draft, false);
     }
     for (key, works) in [("allowed_extensions", false), ("extensions", true)] {
         if let Some(field) = keys.take(key) {
-            let all: Vec<String> =
-                field.texts(draft).iter().map(|text| text.trim_start_matches(['*', '.']).to_owned()).collect();
+            let all: Vec<String> = field
+                .texts(draft)
+                .iter()
+                .map(|text| text.trim_start_matches(['*', '.']).to_owned())
+                .filter(|word| !word.is_empty())
+                .collect();
             if !all.is_empty() {
                 draft.section("static").set("extensions", all);
             }
@@ -51,7 +57,7 @@ fn section<'d>(field: &Field<'_>, server: &mut Server, draft: &'d mut Draft<'_>)
         }
     }
     if let Some(field) = keys.take("try_files") {
-        let all = field.texts(draft);
+        let all: Vec<String> = field.texts(draft).into_iter().filter(|word| !word.is_empty()).collect();
         draft.section("static").set("try_files", all);
         draft.as_is(&field, "[static] try_files, also without auth");
     }

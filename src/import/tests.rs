@@ -186,9 +186,10 @@ fn scripts() {
                 group: wheel\n      allowed_users: [ann]\n      env: { A: 'x%${Y}', SET: '${SET}' }\n      reload_config: config/n.yml\n      \
                 timeout: 30\n";
     let expected = "[[cgi]]\npath = \"/do\"\nexec = [\"/app/script/do.rb\"]\nmethods = [\"POST\"]\nuser = \"root\"\ngroup = \"wheel\"\n\
-                    allowed_users = [\"ann\"]\nenvironment = { A = \"x%${Y}\" }\npass_environment = [\"SET\"]\ntimeout = \"30s\"\nreload_config = true\n";
+                    allowed_users = [\"ann\"]\npass_environment = [";
+    let more = "\"SET\",\n]\nenvironment = { A = \"x%${Y}\" }\ntimeout = \"30s\"\nreload_config = true\n";
     let found = import(yaml);
-    assert!(text(&found).contains(expected), "{}", text(&found));
+    assert!(text(&found).contains(expected) && text(&found).contains(more), "{}", text(&found));
     for (key, verdict) in [
         ("path", AsIs),
         ("script", Mapped),
@@ -294,10 +295,10 @@ fn auth() {
 fn routes() {
     judge(&[
         (
-            "routes: { redirects: [ { from: '^/a\\.b$', to: '/c/$1' } ] }",
+            "routes: { redirects: [ { from: '^/(a)\\.b$', to: '/c/$1' } ] }",
             "routes.redirects[].from",
             AsIs,
-            &["[[redirect]]\nfrom = '^/a\\.b$'\nto = \"/c/$1\"\n"],
+            &["[[redirect]]\nfrom = '^/(a)\\.b$'\nto = \"/c/$1\"\n"],
         ),
         (
             "routes: { redirects: [ { pattern: '^/a', to: /b } ] }",
@@ -306,6 +307,26 @@ fn routes() {
             &["from = \"^/a\""],
         ),
         ("routes: { redirects: [ { to: /b } ] }", "routes.redirects[]", CannotBe, &[]),
+        ("routes: { redirects: [ { from: ^/a, to: 'https://$1/' } ] }", "routes.redirects[].to", CannotBe, &[]),
+        ("routes: { rewrites: [ { from: ^/a, to: 'https://b/' } ] }", "routes.rewrites[].to", CannotBe, &[]),
+        (
+            "routes: { reverse_proxies: [ { path: '^/a(/.*)', target: 'http://h/b/', strip_path: true } ] }",
+            "routes.reverse_proxies[].strip_path",
+            Mapped,
+            &["target = \"http://h/b$1\""],
+        ),
+        (
+            "routes: { reverse_proxies: [ { path: '^/a', target: 'http://h', strip_path: true } ] }",
+            "routes.reverse_proxies[].strip_path",
+            CannotBe,
+            &[],
+        ),
+        (
+            "routes: { reverse_proxies: [ { path: '^/a', target: 'http://h', headers: { Upgrade: $http_upgrade } } ] }",
+            "routes.reverse_proxies[].headers.Upgrade",
+            Mapped,
+            &[],
+        ),
         ("routes: { redirects: [ { from: '(', to: /b } ] }", "routes.redirects[].from", CannotBe, &[]),
         ("routes: { redirects: [ { from: '', to: /b } ] }", "routes.redirects[].from", CannotBe, &[]),
         (
@@ -383,7 +404,7 @@ fn routes() {
         ("routes: { reverse_proxies: [ { target: 'http://x' } ] }", "routes.reverse_proxies[]", CannotBe, &[]),
     ]);
     // The order of the file is the order of the rules, the root's slash is the last.
-    let found = import("server: { root_path: r }\nroutes: { redirects: [ { from: a, to: b }, { from: c, to: d } ] }");
+    let found = import("server: { root_path: r }\nroutes: { redirects: [ { from: a, to: /b }, { from: c, to: /d } ] }");
     let text = file(&found, "tenantd.toml");
     let at = |word: &str| text.find(word).unwrap();
     assert!(at("from = \"a\"") < at("from = \"c\"") && at("from = \"c\"") < at("from = \"^/r$\""), "{text}");
@@ -741,7 +762,10 @@ fn hooks() {
                  remain_after_exit = true\n",
             ][..],
         ),
-        ("hook-start-2", &["after = [\"redis\", \"hook-start\"]\nrequires = [\"hook-start\"]\n", "[\"b\", \"$${X}\", \"%%\"]"]),
+        (
+            "hook-start-2",
+            &["after = [\"redis\", \"hook-start\"]\nrequires = [\"hook-start\"]\n", "[\"b\", \"$${X}\", \"%%\"]"],
+        ),
         (
             "hook-ready",
             &[

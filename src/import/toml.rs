@@ -26,6 +26,13 @@ pub(super) struct Table {
     pub keys: Vec<(String, Toml)>,
 }
 
+impl Toml {
+    /// A text as it is; nothing of anything else.
+    pub fn to_text(&self) -> String {
+        if let Self::Text(text) = self { text.clone() } else { String::new() }
+    }
+}
+
 impl From<&str> for Toml {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
