@@ -95,12 +95,6 @@ impl Table {
         }
         self
     }
-
-    /// The value of a key.
-    #[cfg(test)]
-    pub fn value(&self, key: &str) -> Option<&Toml> {
-        self.keys.iter().find(|(name, _)| name == key).map(|(_, value)| value)
-    }
 }
 
 /// All tables as one file, below `head`, whose lines become comments.
