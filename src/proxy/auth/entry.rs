@@ -25,7 +25,10 @@ impl Proxy {
             // A path that is rewritten is judged before and after.
             Entry::Known(_) if exchange.noted().contains(" user=") => return true,
             Entry::Known(name) => {
-                exchange.note("user", name);
+                // A path that was rewritten is asked for a second time.
+                if !exchange.noted().contains(" user=") {
+                    exchange.note("user", name);
+                }
                 return true;
             }
             Entry::Waits => {
