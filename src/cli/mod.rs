@@ -15,6 +15,7 @@ mod list;
 mod logs;
 mod options;
 mod reload;
+mod route;
 mod run;
 mod schema;
 mod show;
@@ -78,6 +79,8 @@ pub fn main() -> ExitCode {
         ["schema"] => schema::run(None),
         ["schema", file] => schema::run(Some(file)),
         ["import", words @ ..] => import::run(words, &arguments.import, options, json),
+        ["route", method, url] => route::run(&directory, method, url, options, json),
+        ["route", ..] => usage("route: METHOD and URL, as in: tenantd route GET /boston"),
         ["doctor"] => doctor::run(&directory, json),
         ["list", units @ ..] => list::run(&directory, units, options, json),
         ["status"] => state::system(&directory, json),

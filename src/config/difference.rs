@@ -1,6 +1,6 @@
 //! What a new tenantd.toml means for a daemon that runs: which keys count from now on, and which need a restart. Pure.
 
-use super::{Auth, Config, Control, Health, Http, Log, Pool, Shutdown};
+use super::{Auth, Bots, Config, Control, Health, Http, Log, Pool, Shutdown};
 use crate::unit::section::Section;
 
 /// The keys that have changed, as `[http] listen`.
@@ -27,6 +27,7 @@ impl Config {
         found.add("", (self.proxies != new.proxies).then_some("[[proxy]]"));
         found.add("", (self.redirects != new.redirects).then_some("[[redirect]]"));
         found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
+        found.add(Bots::DOC.name, self.bots.changed(&new.bots));
         found.add(Health::DOC.name, self.health.changed(&new.health));
         found.add(Auth::DOC.name, self.auth.changed(&new.auth));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
@@ -106,6 +107,7 @@ mod tests {
         ),
         ("redirect", &["from", "to", "status", "methods", "host"]),
         ("rewrite", &["from", "to", "methods"]),
+        ("bots", &["action", "agents"]),
         ("health", &["path"]),
         ("auth", &["htpasswd", "realm", "public", "exclude", "plain"]),
         ("pool", &["boots", "running"]),

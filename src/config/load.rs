@@ -135,6 +135,7 @@ fn read(
         proxies: Remote::read_all(layers, &mut cx),
         redirects: Redirect::read_all(layers, &mut cx),
         rewrites: Rewrite::read_all(layers, &mut cx),
+        bots: section(layers, &mut cx),
         health: section(layers, &mut cx),
         auth: section(layers, &mut cx),
         pool: section(layers, &mut cx),

@@ -1,6 +1,7 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
 mod auth;
+mod bots;
 mod budget;
 mod check;
 mod destination;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
+pub use bots::Bots;
 pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
 pub use expression::Expression;
@@ -54,6 +56,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     RequestLimit::DOC,
     RedirectKeys::DOC,
     RewriteKeys::DOC,
+    Bots::DOC,
     ProxyKeys::DOC,
     Pool::DOC,
     Shutdown::DOC,
@@ -77,6 +80,8 @@ pub struct Config {
     pub redirects: Vec<Redirect>,
     /// Paths that are served as others.
     pub rewrites: Vec<Rewrite>,
+    /// What robots get.
+    pub bots: Bots,
     /// The health check that needs no tenant.
     pub health: Health,
     /// Who may see what.
@@ -101,6 +106,7 @@ impl Default for Config {
             proxies: Vec::new(),
             redirects: Vec::new(),
             rewrites: Vec::new(),
+            bots: Bots::default(),
             health: Health::default(),
             auth: Auth::default(),
             pool: Pool::default(),

@@ -54,6 +54,8 @@ impl Proxy {
         match decision {
             Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
+            Decision::Files(unit) => self.admit_robot(key, unit, head, rest),
+            Decision::Robot => self.refuse_robot(key),
             Decision::Remote(index) => self.admit_remote(key, index, head, &path, rest),
             Decision::NotFound => {
                 self.answer(key, 404, "no application answers here", None);
@@ -62,7 +64,7 @@ impl Proxy {
         }
     }
 
-    fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+    pub(super) fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         client.exchange.unit = Some(unit);
         if self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some())
@@ -80,7 +82,7 @@ impl Proxy {
 
     /// Whether a request is sent to its tenant or waits for it. `None` if neither: then it was answered.
     pub(super) fn let_in(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>) -> Option<Admission> {
-        if self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
+        if self.turns_away(key) || self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
             return None;
         }
         let admission = self.admission(unit, head.upgrade.is_some());

@@ -26,6 +26,8 @@ pub(super) enum By {
     Proxy,
     /// A redirect.
     Redirect,
+    /// Whoever turns robots away.
+    Bot,
     /// Whoever asks for a name and a password.
     Auth,
 }
@@ -38,6 +40,7 @@ impl By {
             Self::File => Some("file"),
             Self::Proxy => Some("proxy"),
             Self::Redirect => Some("redirect"),
+            Self::Bot => Some("bot"),
             Self::Auth => Some("auth"),
         }
     }

@@ -5,6 +5,7 @@
 
 use slotmap::SecondaryMap;
 
+use super::bots::Turnstile;
 use super::guard::{Access, Guard};
 use super::remote::Remotes;
 use super::reroute::{Elsewhere, Reroute, Reroutes};
@@ -12,7 +13,7 @@ use super::table::Table;
 use super::trace::Trace;
 use crate::config::Config;
 use crate::http::{Fields, Path};
-use crate::unit::{Route, UnitId};
+use crate::unit::{BotAction, Route, UnitId};
 
 /// A request as the rules see it.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,10 @@ pub enum Decision {
     Remote(usize),
     /// This tenant.
     Tenant(UnitId),
+    /// This tenant's files, and never the tenant: a robot asks.
+    Files(UnitId),
+    /// A robot, which gets nothing: 403.
+    Robot,
     /// Nobody: 404.
     NotFound,
 }
@@ -45,6 +50,7 @@ pub struct Front {
     remotes: Remotes,
     reroutes: Reroutes,
     guard: Guard,
+    bots: Turnstile,
     tenants: Table,
     /// Length of the path that wants a slash behind it.
     slashed: SecondaryMap<UnitId, usize>,
@@ -64,6 +70,7 @@ impl Front {
         self.remotes.configure(&config.proxies);
         self.reroutes = Reroutes::new(config);
         self.guard.configure(&config.auth);
+        self.bots.configure(&config.bots);
     }
 
     /// Adds a tenant's route.
@@ -73,6 +80,7 @@ impl Front {
             self.slashed.insert(unit, route.path.len());
         }
         self.guard.insert(route, unit);
+        self.bots.insert(route.bots, unit);
     }
 
     /// Takes the routes of a unit out.
@@ -80,6 +88,7 @@ impl Front {
         self.tenants.remove(unit);
         self.slashed.remove(unit);
         self.guard.remove(unit);
+        self.bots.remove(unit);
     }
 
     /// It is the path of the health check, which tells of each tenant below its prefix.
@@ -101,7 +110,15 @@ impl Front {
 
     /// Who answers a request that has been rerouted and needs no further permission.
     pub fn decide(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Decision {
-        if let Some(index) = self.remotes.find(request.method, path.path(), trace) {
+        let bot = self.bots.action(request, path, || self.tenants.find(request.host, path.path()));
+        if bot == BotAction::Reject {
+            trace.told("bots", || "a robot: rejected".to_owned());
+            return Decision::Robot;
+        }
+        let only_files = bot == BotAction::StaticOnly;
+        if only_files {
+            trace.told("bots", || "a robot: files only".to_owned());
+        } else if let Some(index) = self.remotes.find(request.method, path.path(), trace) {
             return Decision::Remote(index);
         }
         let Some(unit) = self.tenants.find(request.host, path.path()) else {
@@ -114,6 +131,6 @@ impl Front {
             trace.told("trailing_slash", || elsewhere.to_string());
             return Decision::Elsewhere(elsewhere);
         }
-        Decision::Tenant(unit)
+        if only_files { Decision::Files(unit) } else { Decision::Tenant(unit) }
     }
 }

@@ -1,5 +1,6 @@
 //! A pure decision: request head → who answers it. Never a socket, never a file.
 
+mod bots;
 mod front;
 mod guard;
 mod limit;
