@@ -24,6 +24,9 @@ impl Config {
         found.add("", runtime);
         found.add(Http::DOC.name, self.http.changed(&new.http));
         found.add("", (self.limits != new.limits).then_some("[[limit]]"));
+        found.add("", (self.proxies != new.proxies).then_some("[[proxy]]"));
+        found.add("", (self.redirects != new.redirects).then_some("[[redirect]]"));
+        found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
         found.add(Health::DOC.name, self.health.changed(&new.health));
         found.add(Auth::DOC.name, self.auth.changed(&new.auth));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
@@ -59,7 +62,7 @@ mod tests {
     use crate::config::SECTIONS;
 
     /// Keys that count from now on: a new key belongs here, and to whom it concerns, or into `AT_START`.
-    const LIVE: [(&str, &[&str]); 7] = [
+    const LIVE: &[(&str, &[&str])] = &[
         (
             "http",
             &[
@@ -77,6 +80,32 @@ mod tests {
             ],
         ),
         ("limit", &["name", "rate", "burst", "by", "path", "methods", "units"]),
+        (
+            "proxy",
+            &[
+                "name",
+                "path",
+                "pattern",
+                "methods",
+                "target",
+                "targets",
+                "strip",
+                "headers",
+                "response_headers",
+                "websocket",
+                "authorization",
+                "preserve_host",
+                "health_path",
+                "health_interval",
+                "timeout_connect",
+                "timeout_response",
+                "timeout_idle",
+                "connections",
+                "ca_file",
+            ],
+        ),
+        ("redirect", &["from", "to", "status", "methods", "host"]),
+        ("rewrite", &["from", "to", "methods"]),
         ("health", &["path"]),
         ("auth", &["htpasswd", "realm", "public", "exclude", "plain"]),
         ("pool", &["boots", "running"]),

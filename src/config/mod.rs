@@ -3,10 +3,19 @@
 mod auth;
 mod budget;
 mod check;
+mod destination;
 mod difference;
+mod expression;
 mod limit;
 mod load;
 mod network;
+mod pem;
+mod proxy;
+mod redirect;
+mod replacement;
+mod rewrite;
+mod rule;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -16,10 +25,18 @@ use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
+pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
+pub use expression::Expression;
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
+pub use proxy::{Authorities, Paths, ProxyKeys, Remote, Strip};
+pub use redirect::{Redirect, RedirectKeys};
+pub use replacement::Replacement;
+pub use rewrite::{Rewrite, RewriteKeys};
+pub use rule::When;
+pub use template::{Asking, FieldTemplate, PathTemplate};
 
 use crate::unit::layers::Node;
 use crate::unit::mode::mode;
@@ -29,8 +46,20 @@ use crate::unit::value::{Cx, Value, positive};
 use crate::unit::{Kind, SectionDoc};
 
 /// The sections of tenantd.toml; the first is the top of the file.
-pub const SECTIONS: &[SectionDoc] =
-    &[Top::DOC, Http::DOC, Health::DOC, Auth::DOC, RequestLimit::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
+pub const SECTIONS: &[SectionDoc] = &[
+    Top::DOC,
+    Http::DOC,
+    Health::DOC,
+    Auth::DOC,
+    RequestLimit::DOC,
+    RedirectKeys::DOC,
+    RewriteKeys::DOC,
+    ProxyKeys::DOC,
+    Pool::DOC,
+    Shutdown::DOC,
+    Log::DOC,
+    Control::DOC,
+];
 
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +71,12 @@ pub struct Config {
     pub http: Http,
     /// How many requests there may be.
     pub limits: Vec<RequestLimit>,
+    /// Requests that other servers answer.
+    pub proxies: Vec<Remote>,
+    /// Paths that are at another address.
+    pub redirects: Vec<Redirect>,
+    /// Paths that are served as others.
+    pub rewrites: Vec<Rewrite>,
     /// The health check that needs no tenant.
     pub health: Health,
     /// Who may see what.
@@ -63,6 +98,9 @@ impl Default for Config {
             runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
             http: Http::default(),
             limits: Vec::new(),
+            proxies: Vec::new(),
+            redirects: Vec::new(),
+            rewrites: Vec::new(),
             health: Health::default(),
             auth: Auth::default(),
             pool: Pool::default(),

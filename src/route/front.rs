@@ -3,8 +3,13 @@
 //! health → broadcast → auth → cable → redirects, rewrites, replay → bots → CGI → reverse proxies → static files →
 //! maintenance → tenant. All judge the same canonical path ([`Path`]), and that is the one that is served.
 
+use slotmap::SecondaryMap;
+
 use super::guard::{Access, Guard};
+use super::remote::Remotes;
+use super::reroute::{Elsewhere, Reroute, Reroutes};
 use super::table::Table;
+use super::trace::Trace;
 use crate::config::Config;
 use crate::http::{Fields, Path};
 use crate::unit::{Route, UnitId};
@@ -23,6 +28,10 @@ pub struct Request<'r> {
 /// Who answers a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
+    /// Nobody here: the client is sent elsewhere.
+    Elsewhere(Elsewhere),
+    /// A target of the `[[proxy]]` of this index.
+    Remote(usize),
     /// This tenant.
     Tenant(UnitId),
     /// Nobody: 404.
@@ -33,8 +42,12 @@ pub enum Decision {
 #[derive(Debug, Default)]
 pub struct Front {
     health: String,
+    remotes: Remotes,
+    reroutes: Reroutes,
     guard: Guard,
     tenants: Table,
+    /// Length of the path that wants a slash behind it.
+    slashed: SecondaryMap<UnitId, usize>,
 }
 
 impl Front {
@@ -48,18 +61,24 @@ impl Front {
     /// Other rules from now on; routes stay.
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
+        self.remotes.configure(&config.proxies);
+        self.reroutes = Reroutes::new(config);
         self.guard.configure(&config.auth);
     }
 
     /// Adds a tenant's route.
     pub fn insert(&mut self, route: &Route, unit: UnitId) {
         self.tenants.insert(route, unit);
+        if route.trailing_slash && !route.path.is_empty() {
+            self.slashed.insert(unit, route.path.len());
+        }
         self.guard.insert(route, unit);
     }
 
     /// Takes the routes of a unit out.
     pub fn remove(&mut self, unit: UnitId) {
         self.tenants.remove(unit);
+        self.slashed.remove(unit);
         self.guard.remove(unit);
     }
 
@@ -74,8 +93,27 @@ impl Front {
         self.guard.access(path.plain(), unit)
     }
 
-    /// Who answers a request that needs no further permission. A rewrite leaves the path that is served in `path`.
-    pub fn decide(&self, request: &Request<'_>, path: &mut Path<'_>) -> Decision {
-        self.tenants.find(request.host, path.path()).map_or(Decision::NotFound, Decision::Tenant)
+    /// Redirects and rewrites, behind the permission for `path`. A rewrite leaves the path that is served in `path`, and that
+    /// one needs permission too: who asks may not reach by another name what is locked.
+    pub fn reroute(&self, request: &Request<'_>, path: &mut Path<'_>, trace: &mut impl Trace) -> Reroute {
+        self.reroutes.apply(request, path, trace)
+    }
+
+    /// Who answers a request that has been rerouted and needs no further permission.
+    pub fn decide(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Decision {
+        if let Some(index) = self.remotes.find(request.method, path.path(), trace) {
+            return Decision::Remote(index);
+        }
+        let Some(unit) = self.tenants.find(request.host, path.path()) else {
+            trace.none("tenant");
+            return Decision::NotFound;
+        };
+        trace.unit(unit);
+        if self.slashed.get(unit) == Some(&path.path().len()) && matches!(request.method, "GET" | "HEAD") {
+            let elsewhere = Elsewhere::slash(path);
+            trace.told("trailing_slash", || elsewhere.to_string());
+            return Decision::Elsewhere(elsewhere);
+        }
+        Decision::Tenant(unit)
     }
 }

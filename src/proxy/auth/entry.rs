@@ -26,6 +26,8 @@ impl Proxy {
             self.auth.enter(Knock { key, from, value, now: self.shared.now }, realm.file)
         });
         let (status, detail, retry) = match entry {
+            // A path that was rewritten is asked for a second time.
+            Entry::Known(_) if exchange.noted().contains(" user=") => return true,
             Entry::Known(name) => {
                 exchange.note("user", &name);
                 return true;
