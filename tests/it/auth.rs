@@ -71,18 +71,8 @@ fn made(name: &str) -> String {
     })
 }
 
-const SCHEMES: [&str; 10] = [
-    "apr1",
-    "bcrypt",
-    "bcrypt-b",
-    "bcrypt-a",
-    "sha",
-    "apr1-openssl",
-    "md5",
-    "sha256",
-    "sha512",
-    "sha512-rounds",
-];
+const SCHEMES: [&str; 10] =
+    ["apr1", "bcrypt", "bcrypt-b", "bcrypt-a", "sha", "apr1-openssl", "md5", "sha256", "sha512", "sha512-rounds"];
 
 #[test]
 fn every_scheme_that_people_have_lets_them_in_and_nobody_else() {
@@ -129,7 +119,8 @@ fn who_says_nothing_that_counts_is_asked() {
     assert_eq!(reply.field("www-authenticate"), Some(r#"Basic realm="The \"Club\"", charset="UTF-8""#));
     assert_eq!(reply.field("cache-control"), Some("no-store"));
     let right = basic("anna", "secret");
-    for value in ["", "Basic", "Basic !", "Bearer abc", "Digest username=anna", &right[..right.len() - 6], &right[6..]] {
+    for value in ["", "Basic", "Basic !", "Bearer abc", "Digest username=anna", &right[..right.len() - 6], &right[6..]]
+    {
         let reply = client.request("GET", "/boston", &[("Authorization", value)], b"").expect("an answer").expect(401);
         assert!(reply.field("www-authenticate").is_some(), "{value}");
     }
@@ -196,7 +187,8 @@ fn a_path_is_judged_as_it_is_served() {
     ] {
         init.get(target).expect(401);
     }
-    for target in ["/boston/assets/../secret", "/boston/assets/%2e%2e/secret", "/boston/assets/..%2fsecret", "/boston/x%00.css"]
+    for target in
+        ["/boston/assets/../secret", "/boston/assets/%2e%2e/secret", "/boston/assets/..%2fsecret", "/boston/x%00.css"]
     {
         assert_eq!(init.connect().get(target).expect("an answer").status(), 400, "{target}");
     }
@@ -319,7 +311,8 @@ fn who_guesses_waits_and_who_is_known_does_not() {
         from("2001:db8::1", "anna", &format!("guess{n}")).expect(401);
         from("2001:db8::1", "anna", &format!("guess{n}")).expect(401);
     }
-    let after: u64 = from("2001:db8::2", "anna", "guess").expect(429).field("retry-after").expect("Retry-After").parse().unwrap();
+    let after: u64 =
+        from("2001:db8::2", "anna", "guess").expect(429).field("retry-after").expect("Retry-After").parse().unwrap();
     assert!((1..=30).contains(&after), "{after}");
     // Not even the right one is looked at, as long as nobody knows that it is right.
     from("2001:db8::3", "berta", "secret").expect(429);
@@ -333,8 +326,12 @@ fn who_guesses_waits_and_who_is_known_does_not() {
 #[test]
 fn names_and_passwords_of_every_kind() {
     let hash = |password: &[u8]| format!("{{SHA}}{}", STANDARD.encode(Sha1::digest(password)));
-    let users: [(&[u8], &[u8]); 4] =
-        [(b"anna", b"a:b:c"), ("j\u{f6}rg".as_bytes(), "\u{fc}ber".as_bytes()), (b"\xff", b"\xfe"), (b"two words", b" x ")];
+    let users: [(&[u8], &[u8]); 4] = [
+        (b"anna", b"a:b:c"),
+        ("j\u{f6}rg".as_bytes(), "\u{fc}ber".as_bytes()),
+        (b"\xff", b"\xfe"),
+        (b"two words", b" x "),
+    ];
     let lines = users.iter().flat_map(|(name, password)| [name, &b":"[..], hash(password).as_bytes(), b"\n"].concat());
     let init = locked(Init::new().web(&web(&["boston"])), "", "").start();
     fs::write(init.file("htpasswd"), lines.collect::<Vec<_>>()).expect("a file of passwords");
@@ -380,9 +377,13 @@ fn a_request_waits_for_its_password_and_arrives_whole() {
         request_head("GET", "/boston/5", &fields, 0),
     ];
     client.send(&all.concat()).expect("send");
-    for (method, target, status) in
-        [("GET", "/boston/1", 200), ("POST", "/boston/2", 200), ("GET", "", 401), ("HEAD", "", 200), ("GET", "/boston/5", 200)]
-    {
+    for (method, target, status) in [
+        ("GET", "/boston/1", 200),
+        ("POST", "/boston/2", 200),
+        ("GET", "", 401),
+        ("HEAD", "", 200),
+        ("GET", "/boston/5", 200),
+    ] {
         let reply = client.reply(method).expect("an answer in its turn").expect(status);
         assert!(target.is_empty() || reply.json()["target"] == target, "{target}");
     }
