@@ -6,6 +6,7 @@
 use slotmap::SecondaryMap;
 
 use super::guard::{Access, Guard};
+use super::remote::Remotes;
 use super::reroute::{Elsewhere, Reroute, Reroutes};
 use super::table::Table;
 use super::trace::Trace;
@@ -29,6 +30,8 @@ pub struct Request<'r> {
 pub enum Decision {
     /// Nobody here: the client is sent elsewhere.
     Elsewhere(Elsewhere),
+    /// A target of the `[[proxy]]` of this index.
+    Remote(usize),
     /// This tenant.
     Tenant(UnitId),
     /// Nobody: 404.
@@ -39,6 +42,7 @@ pub enum Decision {
 #[derive(Debug, Default)]
 pub struct Front {
     health: String,
+    remotes: Remotes,
     reroutes: Reroutes,
     guard: Guard,
     tenants: Table,
@@ -57,6 +61,7 @@ impl Front {
     /// Other rules from now on; routes stay.
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
+        self.remotes.configure(&config.proxies);
         self.reroutes = Reroutes::new(config);
         self.guard.configure(&config.auth);
     }
@@ -96,6 +101,9 @@ impl Front {
 
     /// Who answers a request that has been rerouted and needs no further permission.
     pub fn decide(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Decision {
+        if let Some(index) = self.remotes.find(request.method, path.path(), trace) {
+            return Decision::Remote(index);
+        }
         let Some(unit) = self.tenants.find(request.host, path.path()) else {
             trace.none("tenant");
             return Decision::NotFound;
