@@ -6,6 +6,7 @@ mod liveness;
 mod map;
 mod processes;
 mod refusals;
+mod remote;
 mod rules;
 mod security;
 mod semantics;
