@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::refusals::refused;
-use super::security::{Asker, decoded, places, tricks};
+use super::security::{Asker, decoded, has_one_reading, places, tricks};
 use super::semantics::showcase;
 use super::table::{check, row};
 use crate::harness::{Init, eventually};
@@ -105,19 +105,23 @@ fn is_public(path: &str) -> bool {
 #[test]
 fn without_a_password_no_trick_reaches_what_is_not_public() {
     let public = "public = [\"/open/\", \"*.css\", \"/login\"]";
-    let rewrite = "[[rewrite]]\nfrom = \"^/open/alias$\"\nto = \"/closed/x\"";
-    let init = locked(places(), public).config(rewrite).start();
+    // Rewrites that lead out of what is public: the path that is served is judged too.
+    let rewrites = "[[rewrite]]\nfrom = \"^/open/alias$\"\nto = \"/closed/x\"\n\
+        [[rewrite]]\nfrom = \"^/open/to/(.*)$\"\nto = \"/$1\"\n";
+    let init = locked(places(), public).config(rewrites).start();
     for place in ["/", "/open", "/closed"] {
         init.request("GET", place, &[AMY], b"").expect(200);
     }
     let mut asker = Asker::new(&init);
     let more =
         ["/LOGIN", "/Login", "/login/", "/login%20", "/Open/x", "/OPEN/x", "/open", "/closed.CSS", "/open/alias"];
+    let led = tricks().into_iter().map(|raw| raw.replacen("/open", "/open/to", 1));
     let (mut denied, mut served) = (0, 0);
-    for raw in tricks().into_iter().chain(more.map(str::to_owned)) {
+    for raw in tricks().into_iter().chain(led).chain(more.map(str::to_owned)) {
         match asker.ask(&raw) {
             (200, Some((tenant, target))) => {
                 let path = target.split('?').next().unwrap_or_default();
+                has_one_reading(path, &raw);
                 assert!(is_public(path), "{raw}: {tenant} saw {target} without a password");
                 served += 1;
             }

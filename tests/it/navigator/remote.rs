@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::thread;
 
+use super::security::{Asker, has_one_reading, tricks};
 use super::table::{check, row};
 use crate::client::request_head;
 use crate::harness::Init;
@@ -136,4 +137,42 @@ fn v37_a_websocket_passes_with_its_fields_refusals_and_close_codes() {
     let (mut client, mut server, _) = open();
     server.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
     assert_eq!(client.reply("GET").expect("an answer").expect(403).text(), "no");
+}
+
+#[test]
+fn what_another_server_sees_has_one_reading() {
+    let api = echo(local());
+    let config = format!(
+        "[[proxy]]\nname = \"captures\"\npattern = \"^/open/caught/(.*)$\"\ntarget = \"http://{api}/v1/$1\"\n\
+         [[proxy]]\nname = \"slashes\"\npattern = \"^/open/slash(.*)$\"\ntarget = \"http://{api}/v1/$1\"\n\
+         [[proxy]]\nname = \"strip\"\npath = \"/open\"\nstrip = true\ntarget = \"http://{api}/v1\"\n"
+    );
+    let init = Init::new().config(&config).start();
+    check(
+        &init,
+        &[
+            row("encoded twice", "GET /open/caught/%252e%252e/closed", 200).target("/v1/%252e%252e/closed"),
+            row("an encoded slash", "GET /open/caught/a%2fb", 200).target("/v1/a%2Fb"),
+            row("what would be a query", "GET /open/caught/a%3fb?c", 200).target("/v1/a%3Fb?c"),
+            row("what would be a fragment", "GET /open/caught/a%23b", 200).target("/v1/a%23b"),
+            row("a blank", "GET /open/caught/a%20b", 200).target("/v1/a%20b"),
+            row("encoded twice, stripped", "GET /open/%252e%252e/closed", 200).target("/v1/%252e%252e/closed"),
+        ],
+    );
+    let mut asker = Asker::new(&init);
+    let mut served = 0;
+    for raw in tricks() {
+        for raw in [raw.clone(), raw.replacen("/open", "/open/caught", 1), raw.replacen("/open", "/open/slash", 1)] {
+            match asker.ask(&raw) {
+                (200, Some((_, target))) => {
+                    has_one_reading(target.split('?').next().unwrap_or_default(), &raw);
+                    assert!(target.starts_with("/v1"), "{raw}: seen as {target}");
+                    served += 1;
+                }
+                (400 | 404, None) => {}
+                other => panic!("{raw}: {other:?}"),
+            }
+        }
+    }
+    assert!(served > 500, "{served} served: the table is no longer what it was");
 }

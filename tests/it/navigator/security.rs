@@ -108,7 +108,7 @@ pub fn decoded(path: &str) -> Vec<u8> {
 }
 
 /// Fails the test if whoever decodes this path could be led elsewhere by it.
-fn has_one_reading(path: &str, raw: &str) {
+pub fn has_one_reading(path: &str, raw: &str) {
     assert!(!path.contains("//"), "{raw}: {path} has an empty segment");
     let plain = decoded(path);
     let leads = |segment: &[u8]| matches!(segment, b"." | b"..");
