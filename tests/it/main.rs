@@ -61,6 +61,7 @@ mod process;
 mod rails;
 mod reap;
 mod reload;
+mod remote;
 mod rfc6455;
 mod run_beside;
 mod scenarios;
