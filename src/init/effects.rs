@@ -75,6 +75,7 @@ impl Init {
             environment: &environment,
             working_directory: service.working_directory.as_deref().unwrap_or(Path::new("/")),
             user: ids.as_ref(),
+            stdin: None,
             listener: listener.map(|fd| (fd, unit.name.prefix())),
             limits: &self.inherited,
             oom_score_adj: service.oom_score_adj.or((unit.priority == Priority::Normal).then_some(OOM_POINTS)),
