@@ -24,6 +24,7 @@ impl Config {
         found.add("", runtime);
         found.add(Http::DOC.name, self.http.changed(&new.http));
         found.add("", (self.limits != new.limits).then_some("[[limit]]"));
+        found.add("", (self.scripts != new.scripts).then_some("[[cgi]]"));
         found.add(Health::DOC.name, self.health.changed(&new.health));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
         found.add(Shutdown::DOC.name, self.shutdown.changed(&new.shutdown));
@@ -58,7 +59,7 @@ mod tests {
     use crate::config::SECTIONS;
 
     /// Keys that count from now on: a new key belongs here, and to whom it concerns, or into `AT_START`.
-    const LIVE: [(&str, &[&str]); 6] = [
+    const LIVE: [(&str, &[&str]); 7] = [
         (
             "http",
             &[
@@ -76,6 +77,24 @@ mod tests {
             ],
         ),
         ("limit", &["name", "rate", "burst", "by", "path", "methods", "units"]),
+        (
+            "cgi",
+            &[
+                "path",
+                "exec",
+                "methods",
+                "user",
+                "group",
+                "allowed_users",
+                "environment",
+                "pass_environment",
+                "working_directory",
+                "timeout",
+                "reload_config",
+                "memory_max",
+                "running",
+            ],
+        ),
         ("health", &["path"]),
         ("pool", &["boots", "running"]),
         ("shutdown", &["budget"]),

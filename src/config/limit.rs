@@ -129,7 +129,7 @@ fn token(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
     Some(text)
 }
 
-fn methods(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
+pub(super) fn methods(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
     let all = Vec::<String>::read(node, cx)?;
     for (method, item) in all.iter().zip(node.items()) {
         if !is_token(method) || method.bytes().any(|b| b.is_ascii_lowercase()) {

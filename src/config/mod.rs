@@ -1,6 +1,7 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
 mod budget;
+mod cgi;
 mod check;
 mod difference;
 mod limit;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
+pub use cgi::Cgi;
 pub use difference::Difference;
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
@@ -28,7 +30,7 @@ use crate::unit::{Kind, SectionDoc};
 
 /// The sections of tenantd.toml; the first is the top of the file.
 pub const SECTIONS: &[SectionDoc] =
-    &[Top::DOC, Http::DOC, Health::DOC, RequestLimit::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
+    &[Top::DOC, Http::DOC, Health::DOC, RequestLimit::DOC, Cgi::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
 
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Config {
     pub limits: Vec<RequestLimit>,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// Paths that a script answers.
+    pub scripts: Vec<Cgi>,
     /// How many tenants at once.
     pub pool: Pool,
     /// The end.
@@ -59,6 +63,7 @@ impl Default for Config {
             runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
             http: Http::default(),
             limits: Vec::new(),
+            scripts: Vec::new(),
             health: Health::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),

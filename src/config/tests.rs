@@ -48,6 +48,25 @@ fn an_empty_directory_is_the_smallest_configuration() {
     assert_eq!((config, units, warnings), (Config { runtime_directory, ..Config::default() }, vec![], vec![]));
 }
 
+/// What a `[[cgi]]` has that says nothing.
+fn plain_script() -> Cgi {
+    Cgi {
+        path: String::new(),
+        exec: Vec::new(),
+        methods: words(&["GET", "HEAD", "POST"]),
+        user: None,
+        group: None,
+        allowed_users: Vec::new(),
+        environment: [].into(),
+        pass_environment: Vec::new(),
+        working_directory: None,
+        timeout: Duration::from_secs(30),
+        reload_config: false,
+        memory_max: None,
+        running: 4,
+    }
+}
+
 #[test]
 fn every_key_of_the_daemon() {
     let text = "runtime_directory = '/r'\n[http]\nlisten = ['[::]:80', '127.0.0.1:0']\n\
@@ -55,7 +74,10 @@ fn every_key_of_the_daemon() {
         traceparent = false\ntimeout_head = 1\ntimeout_keep_alive = '2m'\n\
         timeout_response = '3s'\ntimeout_body = '4s'\ntimeout_tunnel = '5h'\nbody_rate = 7\n\
         connections_per_client = 8\n[[limit]]\nname = 'login'\nrate = '10/m'\nburst = 3\nby = 'tenant'\npath = '/login'\n\
-        methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n[health]\npath = '/alive'\n[pool]\nboots = 6\n\
+        methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n\
+        [[cgi]]\npath = '/a'\nexec = \"x 'y z'\"\nmethods = ['PUT']\nuser = 'root'\ngroup = '7'\nallowed_users = ['ann']\n\
+        environment = { A = 'b' }\npass_environment = ['C']\nworking_directory = '/w'\ntimeout = '5m'\n\
+        reload_config = true\nmemory_max = '1M'\nrunning = 2\n[[cgi]]\npath = '/b/*'\nexec = 'x'\n[health]\npath = '/alive'\n[pool]\nboots = 6\n\
         [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
         runtime_directory: "/r".into(),
@@ -93,6 +115,24 @@ fn every_key_of_the_daemon() {
                 methods: vec![],
                 units: vec![],
             },
+        ],
+        scripts: vec![
+            Cgi {
+                path: "/a".into(),
+                exec: vec!["x".into(), "y z".into()],
+                methods: vec!["PUT".into()],
+                user: Some("root".into()),
+                group: Some("7".into()),
+                allowed_users: vec!["ann".into()],
+                environment: [("A".into(), "b".into())].into(),
+                pass_environment: vec!["C".into()],
+                working_directory: Some("/w".into()),
+                timeout: Duration::from_secs(300),
+                reload_config: true,
+                memory_max: Some(1 << 20),
+                running: 2,
+            },
+            Cgi { path: "/b/*".into(), exec: vec!["x".into()], ..plain_script() },
         ],
         health: Health { path: "/alive".into() },
         pool: Pool { boots: 6, running: None },

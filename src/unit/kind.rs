@@ -113,7 +113,9 @@ impl Kind {
             b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
             b"some_positive" => Self::Integer,
-            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" => Self::Text,
+            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" | b"script_path" => {
+                Self::Text
+            }
             _ => Self::Any,
         }
     }
