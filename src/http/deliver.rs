@@ -19,6 +19,8 @@ pub struct To<'a> {
     pub date: &'a [u8],
     /// The client takes trailers: Trailer passes.
     pub trailers: bool,
+    /// Field lines of ours, each with its CRLF, for a final answer.
+    pub added: &'a [u8],
 }
 
 /// What the caller owes the client after the head.
@@ -49,6 +51,7 @@ pub fn forward_response(out: &mut Vec<u8>, head: &ResponseHead, to: &To) -> Deli
         if !has.id && !to.request_id.is_empty() {
             put_field(out, "X-Request-Id", to.request_id.as_bytes());
         }
+        out.extend_from_slice(to.added);
         put_length(out, head, dechunk);
         put_connection(out, to.version, close);
     }

@@ -25,6 +25,8 @@ pub struct Reply<'a> {
     pub allow: Option<&'a str>,
     /// Returned as X-Request-Id; empty: not sent.
     pub request_id: &'a str,
+    /// Field lines of ours, each with its CRLF.
+    pub added: &'a [u8],
     /// The body.
     pub content: Content<'a>,
 }
@@ -150,6 +152,7 @@ fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &str) {
     if !r.request_id.is_empty() {
         put_field(out, "X-Request-Id", r.request_id.as_bytes());
     }
+    out.extend_from_slice(r.added);
     put_connection(out, r.version, !r.keep_alive);
     out.extend_from_slice(b"\r\n");
     if !r.head_only && !matches!(r.status, 204 | 304) {
@@ -268,6 +271,7 @@ mod tests {
         quota: None,
         allow: None,
         request_id: "",
+        added: b"",
         content: Content::Page { detail: "wait a moment", accept: None },
     };
 

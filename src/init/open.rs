@@ -17,7 +17,6 @@ use crate::manager::Manager;
 use crate::poller::{Poller, Registry, Source, Waker};
 use crate::process::{self, Receiver, Tracker};
 use crate::proxy::Proxy;
-use crate::route::Table;
 use crate::signals::Signals;
 use crate::unit::UnitId;
 
@@ -123,8 +122,7 @@ fn open_doors(
     private: PathBuf,
     waker: Arc<Waker>,
 ) -> Result<(Proxy, Vec<String>), Fatal> {
-    let table = Table::new(&config.health.path);
-    let proxy = Proxy::new(registry(poller)?, config.http.clone(), table, config.log.access, private, waker);
+    let proxy = Proxy::new(registry(poller)?, config, private, waker);
     let mut proxy = proxy.map_err(fatal("seed the request ids"))?;
     proxy.configure(config);
     let mut open =

@@ -32,11 +32,12 @@ impl AccessLog {
         if !self.on || healthy {
             return;
         }
+        let by = exchange.by.word();
         let times = Times::of(exchange, ready, now);
         // Writing to a String cannot fail.
         let _ = write!(
             self.text,
-            "{} \"{}\" {} bytes={} in={} boot={} wait={} upstream={} id={}",
+            "{} \"{}\" {} bytes={} in={} boot={} wait={} upstream={} id={}{}{}{}",
             exchange.client,
             Quoted(exchange.words.line()),
             exchange.status,
@@ -46,6 +47,9 @@ impl AccessLog {
             Millis(times.wait),
             Millis(times.upstream),
             exchange.words.id(),
+            if by.is_some() { " by=" } else { "" },
+            by.unwrap_or_default(),
+            exchange.noted(),
         );
         self.lines.push((exchange.unit, self.text.len()));
     }

@@ -1,12 +1,67 @@
-//! The way of a request to its tenant: whether it may be sent, how it is written, and where it waits.
+//! The way of a request from its head to whoever answers it: who that is, whether it may be sent, how it is written, and
+//! where it waits.
 
+use super::exchange::Exchange;
 use super::session::unix_ms;
 use super::upstream::Admission;
-use super::{ClientKey, Proxy};
-use crate::http::{self, Hop, RequestHead};
+use super::{ClientKey, Proxy, Shared};
+use crate::http::{self, Body, Framing, Hop, Path, RequestHead, Version};
+use crate::route::{Decision, Request};
 use crate::unit::UnitId;
 
 impl Proxy {
+    /// A complete head: decides who answers. Returns how much of `rest` belongs to the request's body and was taken.
+    pub(super) fn begin(&mut self, key: ClientKey, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
+        let exchange = &mut client.exchange;
+        exchange.client = client.peer;
+        let own = self.shared.ids.next();
+        let id = if client.trusted { exchange.believe(head, &self.shared.limits).unwrap_or(&own) } else { &own };
+        exchange.remember(head, id, &mut self.shared);
+        if head.ends_here() {
+            self.answer(key, 204, "", None);
+            return 0;
+        }
+        let mut path = match Path::parse(head.target) {
+            Ok(path) => path,
+            Err(refusal) => {
+                self.answer(key, refusal.status, refusal.reason, None);
+                return 0;
+            }
+        };
+        if self.front.is_health(path.path()) {
+            self.answer(key, 200, "", None);
+            return 0;
+        }
+        let request = Request { method: head.method, host: head.host, fields: head.fields };
+        let decision = self.front.decide(&request, &mut path);
+        // What was judged is what is served.
+        let head = &RequestHead { target: path.target(), ..*head };
+        match decision {
+            Decision::Tenant(unit) => self.admit(key, unit, head, rest),
+            Decision::NotFound => {
+                self.answer(key, 404, "no application answers here", None);
+                0
+            }
+        }
+    }
+
+    fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
+        client.exchange.unit = Some(unit);
+        if self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some())
+            && let Some(taken) = self.serve_public(key, unit, head, rest)
+        {
+            return taken;
+        }
+        let Some(admission) = self.let_in(key, unit, head) else { return 0 };
+        let Some(taken) = self.write_request(key, unit, head, rest) else { return rest.len() };
+        if !self.begin_gathering(key, unit) {
+            self.enter(key, unit, admission);
+        }
+        taken
+    }
+
     /// Whether a request is sent to its tenant or waits for it. `None` if neither: then it was answered.
     pub(super) fn let_in(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>) -> Option<Admission> {
         if self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
@@ -64,5 +119,26 @@ impl Proxy {
         } else {
             self.let_wait(key, unit, false);
         }
+    }
+}
+
+impl Exchange {
+    /// Takes from a head what is needed later.
+    fn remember(&mut self, head: &RequestHead<'_>, id: &[u8], shared: &mut Shared) {
+        self.body = Body::new(head.framing);
+        self.head_only = head.method == "HEAD";
+        self.upgrade = head.upgrade.is_some();
+        self.trailers = head.trailers;
+        self.expects = head.expect_continue;
+        self.keep_alive = head.keep_alive && !shared.draining;
+        self.last = !head.keep_alive;
+        self.version = head.version;
+        self.bytes_in = head.len as u64;
+        let version: &[u8] = if head.version == Version::Http10 { b" HTTP/1.0" } else { b" HTTP/1.1" };
+        let line = [head.method.as_bytes(), b" ", head.target.as_bytes(), version];
+        let accept = head.fields.find("accept").unwrap_or_default();
+        self.words.keep(id, &line, accept, &mut shared.pool);
+        self.words.keep_protocol(head.upgrade.unwrap_or_default());
+        debug_assert!(head.framing != Framing::UntilClose);
     }
 }

@@ -133,6 +133,7 @@ fn forward_head(client: &mut Client, conn: &mut Conn, shared: &mut Shared, head:
         request_id: exchange.words.id(),
         date: shared.date.at(unix_ms(shared.wall) / 1000),
         trailers: exchange.trailers,
+        added: exchange.added(),
     };
     let delivery = http::forward_response(&mut shared.head, head, &to);
     if head.status < 200 && head.status != 101 {

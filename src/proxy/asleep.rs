@@ -17,7 +17,7 @@ impl Proxy {
         if !route::is_listed(&self.shared.limits.never_wake, path) {
             return false;
         }
-        match (self.table.is_health(path), upstream.gate) {
+        match (self.front.is_health(path), upstream.gate) {
             (true, Gate::Refusing(_)) => {
                 self.answer(key, 503, "the application has failed; its next request starts it again", None);
             }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::ConnKey;
 use super::buffer::Pool;
+use super::extra::{By, Extra};
 use super::upload::Upload;
 use super::words::Words;
 use crate::config::Http;
@@ -65,6 +66,10 @@ pub(super) struct Exchange {
     pub tries: u8,
     /// Its request line, its id and more, for the log and for answers of ours.
     pub words: Words,
+    /// Who answers, for the log.
+    pub by: By,
+    /// What few requests have.
+    pub extra: Option<Box<Extra>>,
     /// Who asks, for the log: the peer, or whom a trusted proxy names.
     pub client: IpAddr,
     /// When the request's first byte was read.
@@ -116,6 +121,8 @@ impl Exchange {
             interim: 0,
             tries: 0,
             words: Words::default(),
+            by: By::Tenant,
+            extra: None,
             client: IpAddr::from([0, 0, 0, 0]),
             arrived: now,
             dispatched: None,
@@ -149,6 +156,8 @@ impl Exchange {
         self.interim = 0;
         self.tries = 0;
         self.words.clear(pool);
+        self.by = By::Tenant;
+        self.clear_extra();
         self.dispatched = None;
         self.answered = None;
         self.bytes_in = 0;

@@ -11,9 +11,11 @@ mod buffer;
 mod capacity;
 mod client;
 mod conn;
+mod deadlines;
 mod door;
 mod drain;
 mod exchange;
+mod extra;
 mod files;
 mod forward;
 mod gate;
@@ -43,14 +45,14 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use slotmap::{SecondaryMap, SlotMap};
 
-use crate::config::Http;
+use crate::config::{Config, Http};
 use crate::http::Date;
 use crate::poller::{Readiness, Registry, Source, Waker, data};
-use crate::route::{Limits, Table};
+use crate::route::{Front, Limits};
 use crate::unit::UnitId;
 
 use access::AccessLog;
@@ -61,7 +63,7 @@ use door::Doors;
 use files::Files;
 use ids::Ids;
 pub use listener::Listener;
-use timers::{Alarm, Owner, Timers};
+use timers::Timers;
 use upstream::Upstream;
 
 slotmap::new_key_type! {
@@ -111,7 +113,7 @@ pub struct Proxy {
     clients: SlotMap<ClientKey, Client>,
     conns: SlotMap<ConnKey, Conn>,
     upstreams: SecondaryMap<UnitId, Upstream>,
-    table: Table,
+    front: Front,
     limits: Limits,
     doors: Doors,
     files: Files,
@@ -159,22 +161,13 @@ const SCRATCH: usize = 112 * 1024;
 const TURN: usize = 1024 * 1024;
 /// What a step costs that moves few bytes or none: as much time as so many.
 const STEP: usize = 4 * 1024;
-/// Most deadlines that are carried out in one turn.
-const DEADLINES: usize = 256;
 /// Reads and writes of one client before the others have their turn.
 const ROUNDS: usize = 16;
 
 impl Proxy {
     /// A forwarder without tenants. `private`: a directory of ours beside the tenants' sockets. `waker`: ends a wait when
     /// files have been read.
-    pub fn new(
-        registry: Registry,
-        limits: Http,
-        table: Table,
-        access: bool,
-        private: PathBuf,
-        waker: Arc<Waker>,
-    ) -> io::Result<Self> {
+    pub fn new(registry: Registry, config: &Config, private: PathBuf, waker: Arc<Waker>) -> io::Result<Self> {
         let now = Instant::now();
         let shared = Shared {
             registry,
@@ -187,10 +180,10 @@ impl Proxy {
             batch: Batch::default(),
             gathered: 0,
             waiting: 0,
-            access: AccessLog::new(access),
+            access: AccessLog::new(config.log.access),
             ids: Ids::new()?,
             date: Date::new(0),
-            limits,
+            limits: config.http.clone(),
             spent: 0,
             now,
             wall: SystemTime::now(),
@@ -201,7 +194,7 @@ impl Proxy {
             clients: SlotMap::with_key(),
             conns: SlotMap::with_key(),
             upstreams: SecondaryMap::new(),
-            table,
+            front: Front::new(config),
             limits: Limits::new(now),
             doors: Doors::new(),
             files: Files::new(waker),
@@ -321,39 +314,6 @@ impl Proxy {
         self.shared.pending.extend(self.clients.keys());
     }
 
-    /// When to call [`Proxy::elapse`].
-    pub fn deadline(&mut self) -> Option<Instant> {
-        let Self { clients, upstreams, doors, shared, .. } = self;
-        shared.timers.skim(|owner| alarm_of(owner, clients, upstreams, doors));
-        shared.timers.next()
-    }
-
-    /// Deadlines that are over.
-    pub fn elapse(&mut self) {
-        let now = self.shared.now;
-        self.sweep_timers();
-        for _ in 0..DEADLINES {
-            let Some((entry, owner)) = self.shared.timers.pop(now) else { return };
-            match owner {
-                Owner::Client(key) => self.client_due(key, entry),
-                Owner::Idle(unit) => self.idle_due(unit, entry),
-                Owner::Probe(unit) => self.probe_due(unit, entry),
-                Owner::Pool(unit) => self.pool_due(unit, entry),
-                Owner::Accept => self.accept_due(entry),
-            }
-        }
-    }
-
-    /// Clients that come and go leave their deadlines behind: more than a few for each who is there are swept away.
-    fn sweep_timers(&mut self) {
-        const FEW: usize = 8;
-        if self.shared.timers.len() <= FEW * (self.clients.len() + self.upstreams.len()) + 1024 {
-            return;
-        }
-        let Self { clients, upstreams, doors, shared, .. } = self;
-        shared.timers.sweep(|owner| alarm_of(owner, clients, upstreams, doors));
-    }
-
     /// What a tenant has to do at the moment.
     pub fn load(&self, unit: UnitId) -> Load {
         self.upstreams.get(unit).map_or(Load::default(), |upstream| Load {
@@ -362,29 +322,6 @@ impl Proxy {
             tunnels: upstream.tunnels,
             breaker_open: upstream.breaker.is_open(),
         })
-    }
-
-    /// Watches a client's deadline.
-    fn set_alarm(&mut self, key: ClientKey, after: Duration) {
-        if let Some(client) = self.clients.get_mut(key) {
-            self.shared.timers.set(&mut client.alarm, self.shared.now + after, Owner::Client(key));
-        }
-    }
-}
-
-/// The alarm of an owner that is still there.
-fn alarm_of(
-    owner: Owner,
-    clients: &SlotMap<ClientKey, Client>,
-    upstreams: &SecondaryMap<UnitId, Upstream>,
-    doors: &Doors,
-) -> Option<Alarm> {
-    match owner {
-        Owner::Client(key) => clients.get(key).map(|client| client.alarm),
-        Owner::Idle(unit) => upstreams.get(unit).map(|upstream| upstream.idle),
-        Owner::Probe(unit) => upstreams.get(unit).map(|upstream| upstream.probe),
-        Owner::Pool(unit) => upstreams.get(unit).map(|upstream| upstream.stale),
-        Owner::Accept => Some(doors.alarm),
     }
 }
 

@@ -18,7 +18,7 @@ impl Proxy {
         let counted = self.clients.values().filter(|client| !client.trusted).map(|client| client.peer);
         self.doors.peers.configure(config.http.connections_per_client, counted);
         self.shared.access.switch(config.log.access);
-        self.table.set_health(&config.health.path);
+        self.front.configure(config);
     }
 
     /// The unit is another, or new: binds its socket if that has changed, and routes to it. Only a unit without a
@@ -44,14 +44,14 @@ impl Proxy {
 
     /// The unit's route and idle clock. Who waits for a route that is gone is told so.
     pub(super) fn route(&mut self, id: UnitId, unit: &Unit) {
-        self.table.remove(id);
+        self.front.remove(id);
         let Some(upstream) = self.upstreams.get_mut(id) else { return };
         upstream.route.clone_from(&unit.route);
         upstream.idle_stop = unit.service.idle_stop;
         let Some(route) = &unit.route else {
             return self.empty_room(id).into_iter().for_each(|key| self.miss(key));
         };
-        self.table.insert(route, id);
+        self.front.insert(route, id);
         upstream.files = self.files.places(&upstream.name, route);
         // No idle_stop any more leaves no alarm behind.
         upstream.idle.clear();
@@ -80,7 +80,7 @@ impl Proxy {
 
     /// The unit is no more: its socket is closed, and who still waits for it is told so.
     pub fn remove(&mut self, id: UnitId) {
-        self.table.remove(id);
+        self.front.remove(id);
         self.unwatch(id);
         self.close_idle(id);
         let users = self.users(id);

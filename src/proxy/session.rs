@@ -6,10 +6,9 @@ use super::client::{Client, Phase};
 use super::exchange::Exchange;
 use super::refuse::seconds;
 use super::say::Say;
+use super::timers::Owner;
 use super::{ClientKey, Proxy, ROUNDS, STEP, Shared, client_source};
-use crate::http::{self, Body, Framing, Reply, RequestHead, Version};
-use crate::route::Decision;
-use crate::unit::UnitId;
+use crate::http::{self, Reply, RequestHead};
 use crate::wire::{Read, Write};
 
 /// How to go on with a client.
@@ -150,47 +149,6 @@ impl Proxy {
         }
     }
 
-    /// A complete head: decides who answers. Returns how much of `rest` belongs to the request's body and was taken.
-    fn begin(&mut self, key: ClientKey, head: &RequestHead<'_>, rest: &[u8]) -> usize {
-        let Some(client) = self.clients.get_mut(key) else { return 0 };
-        let exchange = &mut client.exchange;
-        exchange.client = client.peer;
-        let own = self.shared.ids.next();
-        let id = if client.trusted { exchange.believe(head, &self.shared.limits).unwrap_or(&own) } else { &own };
-        exchange.remember(head, id, &mut self.shared);
-        if head.ends_here() {
-            self.answer(key, 204, "", None);
-            return 0;
-        }
-        match self.table.decide(head.host, head.target) {
-            Decision::Health => {
-                self.answer(key, 200, "", None);
-                0
-            }
-            Decision::NotFound => {
-                self.answer(key, 404, "no application answers here", None);
-                0
-            }
-            Decision::Tenant(unit) => self.admit(key, unit, head, rest),
-        }
-    }
-
-    fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
-        let Some(client) = self.clients.get_mut(key) else { return 0 };
-        client.exchange.unit = Some(unit);
-        if self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some())
-            && let Some(taken) = self.serve_public(key, unit, head, rest)
-        {
-            return taken;
-        }
-        let Some(admission) = self.let_in(key, unit, head) else { return 0 };
-        let Some(taken) = self.write_request(key, unit, head, rest) else { return rest.len() };
-        if !self.begin_gathering(key, unit) {
-            self.enter(key, unit, admission);
-        }
-        taken
-    }
-
     /// In the waiting room: a client that leaves is forgotten.
     fn keep_waiting(&mut self, key: ClientKey) -> Step {
         match self.clients.get(key) {
@@ -221,6 +179,7 @@ impl Proxy {
             quota: say.quota(),
             allow: matches!(status, 204 | 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             request_id: exchange.words.id(),
+            added: exchange.added(),
             content: say.content(exchange.words.accept()),
         };
         let out = client.output.open(&mut self.shared.pool);
@@ -291,7 +250,7 @@ impl Proxy {
     pub(super) fn client_due(&mut self, key: ClientKey, entry: Instant) {
         let now = self.shared.now;
         let Some(client) = self.clients.get_mut(key) else { return };
-        if !self.shared.timers.due(&mut client.alarm, entry, now, super::Owner::Client(key)) {
+        if !self.shared.timers.due(&mut client.alarm, entry, now, Owner::Client(key)) {
             return;
         }
         match client.phase {
@@ -322,25 +281,6 @@ pub(super) fn flush(client: &mut Client, shared: &mut Shared) -> Write {
 }
 
 impl Exchange {
-    /// Takes from a head what is needed later.
-    fn remember(&mut self, head: &RequestHead<'_>, id: &[u8], shared: &mut Shared) {
-        self.body = Body::new(head.framing);
-        self.head_only = head.method == "HEAD";
-        self.upgrade = head.upgrade.is_some();
-        self.trailers = head.trailers;
-        self.expects = head.expect_continue;
-        self.keep_alive = head.keep_alive && !shared.draining;
-        self.last = !head.keep_alive;
-        self.version = head.version;
-        self.bytes_in = head.len as u64;
-        let version: &[u8] = if head.version == Version::Http10 { b" HTTP/1.0" } else { b" HTTP/1.1" };
-        let line = [head.method.as_bytes(), b" ", head.target.as_bytes(), version];
-        let accept = head.fields.find("accept").unwrap_or_default();
-        self.words.keep(id, &line, accept, &mut shared.pool);
-        self.words.keep_protocol(head.upgrade.unwrap_or_default());
-        debug_assert!(head.framing != Framing::UntilClose);
-    }
-
     /// Adds bytes of the request's body. Returns how many belong to it. Its trailers do not pass: the tenant has not asked for
     /// them (RFC 9110 §6.5.1), Rack has no place for them, and servers have been found to misread them.
     pub(super) fn take_body(&mut self, bytes: &[u8]) -> Result<usize, http::Malformed> {

@@ -33,6 +33,8 @@ pub struct FileHead<'a> {
     pub keep_alive: bool,
     /// Returned as X-Request-Id.
     pub request_id: &'a str,
+    /// Field lines of ours, each with its CRLF.
+    pub added: &'a [u8],
     /// Unix seconds, for Date.
     pub now: u64,
 }
@@ -80,6 +82,7 @@ pub fn put_file_head(out: &mut Vec<u8>, head: &FileHead) {
     if !head.request_id.is_empty() {
         put_field(out, "X-Request-Id", head.request_id.as_bytes());
     }
+    out.extend_from_slice(head.added);
     put_connection(out, head.version, !head.keep_alive);
     out.extend_from_slice(b"\r\n");
 }

@@ -122,6 +122,7 @@ fn file_head(verdict: &Verdict, name: &str, coding: Option<Coding>) -> String {
         version: Version::Http11,
         keep_alive: true,
         request_id: "i",
+        added: b"",
         now: NOW,
     };
     put_file_head(&mut out, &head);
@@ -188,7 +189,7 @@ fn lent(answer: &str, asked: Option<(&str, bool)>) -> String {
         &mut out,
         &lent,
         &verdict,
-        &To { version: Version::Http11, keep_alive: true, request_id: "i", date: b"", trailers: false },
+        &To { version: Version::Http11, keep_alive: true, request_id: "i", date: b"", trailers: false, added: b"" },
     );
     String::from_utf8(out).unwrap()
 }

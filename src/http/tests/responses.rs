@@ -86,7 +86,8 @@ fn an_answer_is_the_same_in_pieces() {
 
 #[test]
 fn answers_as_the_client_gets_them() {
-    let to = |version, keep_alive| To { version, keep_alive, request_id: "i", date: b"now", trailers: false };
+    let to =
+        |version, keep_alive| To { version, keep_alive, request_id: "i", date: b"now", trailers: false, added: b"" };
     let (new, old) = (to(Version::Http11, true), to(Version::Http10, true));
     let (new_close, old_close) = (to(Version::Http11, false), to(Version::Http10, false));
     let nothing = Delivery { dechunk: false, close: false };

@@ -79,7 +79,7 @@ proptest! {
         }
         if let Ok(Some(head)) = ResponseHead::parse(&bytes, to_head) {
             prop_assert!(head.len <= bytes.len());
-            forward_response(&mut out, &head, &To { version: Version::Http10, keep_alive: true, request_id: "i", date: b"now", trailers: trusted });
+            forward_response(&mut out, &head, &To { version: Version::Http10, keep_alive: true, request_id: "i", date: b"now", trailers: trusted, added: b"" });
         }
         let first = (0..=bytes.len()).find_map(|end| status(&bytes[..end]));
         prop_assert_eq!(first, status(&bytes));

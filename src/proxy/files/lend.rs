@@ -105,6 +105,7 @@ impl Proxy {
             request_id: exchange.words.id(),
             date: self.shared.date.at(lent.now),
             trailers: false,
+            added: exchange.added(),
         };
         let out = client.output.open(&mut self.shared.pool);
         let before = out.len();

@@ -1,5 +1,6 @@
 //! Files of a tenant's public directory: answered before the tenant is asked, whether it is up or not.
 
+use super::super::extra::By;
 use super::super::session::unix_ms;
 use super::super::{ClientKey, Proxy};
 use super::find::{Found, Look, find};
@@ -78,6 +79,7 @@ impl Proxy {
         let tag = facts.tag(found.coding);
         let validators = Validators { tag: tag.as_bytes(), modified: facts.last_modified(now) };
         let verdict = judge(fields, !exchange.head_only, &validators, facts.len, now);
+        exchange.by = By::File;
         exchange.status = verdict.status();
         exchange.answered = Some(self.shared.now);
         exchange.keep_alive &= exchange.body.is_done() && !self.shared.draining;
@@ -93,6 +95,7 @@ impl Proxy {
             version: exchange.version,
             keep_alive: exchange.keep_alive,
             request_id: exchange.words.id(),
+            added: exchange.added(),
             now,
         };
         put_file_head(out, &head);

@@ -131,6 +131,7 @@ pub fn answer(data: &[u8]) {
         request_id: if flags & 8 == 8 { "" } else { "abcdef" },
         date: if flags & 16 == 16 { b"" } else { b"Sun, 06 Nov 1994 08:49:37 GMT" },
         trailers: flags & 32 == 32,
+        added: b"",
     };
     let mut sent = Vec::new();
     let delivery = forward_response(&mut sent, &head, &to);

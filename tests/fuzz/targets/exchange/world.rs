@@ -10,7 +10,6 @@ use slotmap::SlotMap;
 use tenantd::config::{Loaded, load};
 use tenantd::poller::Poller;
 use tenantd::proxy::{Fact, Load, Proxy};
-use tenantd::route::Table;
 use tenantd::unit::UnitId;
 
 use super::client::Client;
@@ -62,9 +61,8 @@ impl World {
         let poller = Poller::new().expect("epoll");
         let registry = poller.registry().expect("epoll");
         let private = directory.join("private");
-        let limits = loaded.config.http.clone();
         let waker = Arc::new(poller.waker().expect("a waker"));
-        let mut proxy = Proxy::new(registry, limits, Table::new("/up"), true, private, waker).expect("a forwarder");
+        let mut proxy = Proxy::new(registry, &loaded.config, private, waker).expect("a forwarder");
         let door = proxy.open_door((Ipv4Addr::LOCALHOST, 0).into(), false).expect("the front door");
         let unit = SlotMap::<UnitId, ()>::with_key().insert(());
         proxy.add(unit, &loaded.units[0]).expect("its socket");
