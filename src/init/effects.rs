@@ -14,7 +14,7 @@ use crate::process::{self, Child, Ids, Plan};
 use crate::unit::{self, Priority, ServiceType, UnitId};
 
 /// Points of `oom_score_adj` for everything but the high-priority units: the kernel takes a tenant first.
-const OOM_POINTS: i32 = 100;
+pub(super) const OOM_POINTS: i32 = 100;
 
 impl Init {
     /// Carries out one effect.

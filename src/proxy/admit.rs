@@ -38,6 +38,7 @@ impl Proxy {
         // What was judged is what is served.
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {
+            Decision::Cgi(script) => self.call_script(key, script, head, &path, rest),
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
             Decision::NotFound => {
                 self.answer(key, 404, "no application answers here", None);

@@ -19,6 +19,8 @@ pub(super) enum By {
     Tenant,
     /// A file.
     File,
+    /// A CGI script.
+    Cgi,
 }
 
 impl By {
@@ -27,6 +29,7 @@ impl By {
         match self {
             Self::Tenant => None,
             Self::File => Some("file"),
+            Self::Cgi => Some("cgi"),
         }
     }
 }

@@ -9,6 +9,7 @@ mod batch;
 mod breaker;
 mod buffer;
 mod capacity;
+mod cgi;
 mod client;
 mod conn;
 mod deadlines;
@@ -57,6 +58,8 @@ use crate::unit::UnitId;
 
 use access::AccessLog;
 use batch::Batch;
+use cgi::Scripts;
+pub use cgi::{Order, RunKey, Script};
 use client::Client;
 use conn::Conn;
 use door::Doors;
@@ -92,6 +95,10 @@ pub enum Fact {
     Reached(UnitId),
     /// A tenant has ended a connection, with itself perhaps.
     Lost,
+    /// A script is to be run.
+    Call(RunKey),
+    /// Its run is over, whatever it still does.
+    Cut(RunKey),
 }
 
 /// What a tenant has to do at the moment, for `status`.
@@ -117,6 +124,7 @@ pub struct Proxy {
     limits: Limits,
     doors: Doors,
     files: Files,
+    scripts: Scripts,
     /// Somebody waits for a tenant to be idle.
     room: bool,
     shared: Shared,
@@ -198,6 +206,7 @@ impl Proxy {
             limits: Limits::new(now),
             doors: Doors::new(),
             files: Files::new(waker),
+            scripts: Scripts::default(),
             room: false,
             shared,
         })
@@ -217,6 +226,7 @@ impl Proxy {
             Source::Client(key) => self.client_ready(key.into(), edge),
             Source::Upstream(key) => self.conn_ready(key.into(), edge),
             Source::Listener(key) => self.listener_ready(key.into()),
+            Source::Script(key) => self.script_ready(key.into()),
             Source::Worker => self.worked(),
             Source::Signals
             | Source::Notify
@@ -265,6 +275,7 @@ impl Proxy {
     /// written.
     pub fn settle(&mut self) {
         self.attend_pending();
+        self.attend_orphans();
         self.deliver_all();
     }
 
@@ -283,7 +294,7 @@ impl Proxy {
 
     /// Somebody has more to do than this turn allowed.
     pub fn has_pending(&self) -> bool {
-        !self.shared.pending.is_empty() || !self.shared.batch.is_empty()
+        !self.shared.pending.is_empty() || !self.shared.batch.is_empty() || self.scripts.have_pending()
     }
 
     /// The next fact.

@@ -3,8 +3,9 @@
 //! health → broadcast → auth → cable → redirects, rewrites, replay → bots → CGI → reverse proxies → static files →
 //! maintenance → tenant. All judge the same canonical path ([`Path`]), and that is the one that is served.
 
+use super::script;
 use super::table::Table;
-use crate::config::Config;
+use crate::config::{Cgi, Config};
 use crate::http::{Fields, Path};
 use crate::unit::{Route, UnitId};
 
@@ -22,6 +23,8 @@ pub struct Request<'r> {
 /// Who answers a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
+    /// This one of the configuration's scripts.
+    Cgi(usize),
     /// This tenant.
     Tenant(UnitId),
     /// Nobody: 404.
@@ -32,6 +35,7 @@ pub enum Decision {
 #[derive(Debug, Default)]
 pub struct Front {
     health: String,
+    scripts: Vec<Cgi>,
     tenants: Table,
 }
 
@@ -46,6 +50,7 @@ impl Front {
     /// Other rules from now on; routes stay.
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
+        self.scripts.clone_from(&config.scripts);
     }
 
     /// Adds a tenant's route.
@@ -65,6 +70,9 @@ impl Front {
 
     /// Who answers a request that needs no further permission. A rewrite leaves the path that is served in `path`.
     pub fn decide(&self, request: &Request<'_>, path: &mut Path<'_>) -> Decision {
+        if let Some(script) = script::find(&self.scripts, request.method, path.plain()) {
+            return Decision::Cgi(script);
+        }
         self.tenants.find(request.host, path.path()).map_or(Decision::NotFound, Decision::Tenant)
     }
 }

@@ -3,6 +3,7 @@
 mod front;
 mod limit;
 mod never_wake;
+mod script;
 mod table;
 
 pub use front::{Decision, Front, Request};
