@@ -23,6 +23,7 @@ mod abuse;
 mod activation;
 mod allocations;
 mod architecture;
+mod cgi;
 mod config_broken;
 mod config_cli;
 mod conformance;

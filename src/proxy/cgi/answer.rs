@@ -18,8 +18,9 @@ impl Proxy {
         let (Some(client), Some(run)) = (self.clients.get_mut(key), self.scripts.runs.get_mut(run_key)) else {
             return Step::Close;
         };
-        // Who has all of its answer to come and ends its side has left: nothing else tells of a client that is gone.
-        let left = client.wire.is_read_closed() && run.whole && (run.safe || run.stage == Stage::Queued);
+        // Who could have sent another request and ends its side has left; nothing else tells of it while the script is silent.
+        let ended = client.wire.is_read_closed() && run.whole && !client.exchange.last;
+        let left = ended && (run.safe || run.stage == Stage::Queued);
         if client.wire.is_broken() || left {
             return Step::Close;
         }
