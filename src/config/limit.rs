@@ -114,11 +114,11 @@ impl Value for Pattern {
 }
 
 /// RFC 9110 §5.6.2: what needs no escape in a field.
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-fn token(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
+pub(super) fn token(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
     const MOST: usize = 64;
     let text = String::read(node, cx)?;
     let good = is_token(&text) && text.len() <= MOST;

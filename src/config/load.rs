@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-use super::{Cgi, Config, Diagnostic, RequestLimit, SECTIONS, Top};
+use super::{Cgi, Config, Diagnostic, Redirect, RequestLimit, Rewrite, SECTIONS, Top};
 use super::{cgi, check};
 use crate::unit::layers::{Layer, Layers};
 use crate::unit::report::{Place, Report};
@@ -134,7 +134,10 @@ fn read(
         http: section(layers, &mut cx),
         limits: RequestLimit::read_all(layers, &mut cx),
         scripts: Cgi::read_all(layers, &mut cx),
+        redirects: Redirect::read_all(layers, &mut cx),
+        rewrites: Rewrite::read_all(layers, &mut cx),
         health: section(layers, &mut cx),
+        auth: section(layers, &mut cx),
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),
         log: section(layers, &mut cx),

@@ -1,12 +1,19 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
+mod auth;
 mod budget;
 mod cgi;
 mod check;
 mod difference;
+mod expression;
 mod limit;
 mod load;
 mod network;
+mod redirect;
+mod replacement;
+mod rewrite;
+mod rule;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -15,11 +22,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
+pub use auth::Auth;
 pub use cgi::Cgi;
 pub use difference::Difference;
+pub use expression::Expression;
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
+pub use redirect::{Redirect, RedirectKeys};
+pub use replacement::Replacement;
+pub use rewrite::{Rewrite, RewriteKeys};
+pub use rule::When;
+pub use template::{Asking, FieldTemplate, PathTemplate};
 
 use crate::unit::layers::Node;
 use crate::unit::mode::mode;
@@ -29,8 +43,20 @@ use crate::unit::value::{Cx, Value, positive};
 use crate::unit::{Kind, SectionDoc};
 
 /// The sections of tenantd.toml; the first is the top of the file.
-pub const SECTIONS: &[SectionDoc] =
-    &[Top::DOC, Http::DOC, Health::DOC, RequestLimit::DOC, Cgi::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
+pub const SECTIONS: &[SectionDoc] = &[
+    Top::DOC,
+    Http::DOC,
+    Health::DOC,
+    Auth::DOC,
+    RequestLimit::DOC,
+    RedirectKeys::DOC,
+    RewriteKeys::DOC,
+    Cgi::DOC,
+    Pool::DOC,
+    Shutdown::DOC,
+    Log::DOC,
+    Control::DOC,
+];
 
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +68,16 @@ pub struct Config {
     pub http: Http,
     /// How many requests there may be.
     pub limits: Vec<RequestLimit>,
+    /// Paths that are at another address.
+    pub redirects: Vec<Redirect>,
+    /// Paths that are served as others.
+    pub rewrites: Vec<Rewrite>,
     /// The health check that needs no tenant.
     pub health: Health,
     /// Paths that a script answers.
     pub scripts: Vec<Cgi>,
+    /// Who may see what.
+    pub auth: Auth,
     /// How many tenants at once.
     pub pool: Pool,
     /// The end.
@@ -64,7 +96,10 @@ impl Default for Config {
             http: Http::default(),
             limits: Vec::new(),
             scripts: Vec::new(),
+            redirects: Vec::new(),
+            rewrites: Vec::new(),
             health: Health::default(),
+            auth: Auth::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),

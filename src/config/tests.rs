@@ -77,7 +77,8 @@ fn every_key_of_the_daemon() {
         methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n\
         [[cgi]]\npath = '/a'\nexec = \"x 'y z'\"\nmethods = ['PUT']\nuser = 'root'\ngroup = '7'\nallowed_users = ['ann']\n\
         environment = { A = 'b' }\npass_environment = ['C']\nworking_directory = '/w'\ntimeout = '5m'\n\
-        reload_config = true\nmemory_max = '1M'\nrunning = 2\n[[cgi]]\npath = '/b/*'\nexec = 'x'\n[health]\npath = '/alive'\n[pool]\nboots = 6\n\
+        reload_config = true\nmemory_max = '1M'\nrunning = 2\n[[cgi]]\npath = '/b/*'\nexec = 'x'\n[health]\npath = '/alive'\n[auth]\nhtpasswd = '/h'\n\
+        realm = 'R'\npublic = ['/a/']\nexclude = ['^/$']\nplain = true\n[pool]\nboots = 6\n\
         [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
         runtime_directory: "/r".into(),
@@ -134,7 +135,16 @@ fn every_key_of_the_daemon() {
             },
             Cgi { path: "/b/*".into(), exec: vec!["x".into()], ..plain_script() },
         ],
+        redirects: Vec::new(),
+        rewrites: Vec::new(),
         health: Health { path: "/alive".into() },
+        auth: Auth {
+            htpasswd: Some("/h".into()),
+            realm: "R".into(),
+            public: vec!["/a/".into()],
+            exclude: vec!["^/$".into()],
+            plain: true,
+        },
         pool: Pool { boots: 6, running: None },
         shutdown: Shutdown { budget: Duration::from_secs(7) },
         log: Log { access: false, timestamps: false },

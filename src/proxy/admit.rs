@@ -6,7 +6,7 @@ use super::session::unix_ms;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, Shared};
 use crate::http::{self, Body, Framing, Hop, Path, RequestHead, Version};
-use crate::route::{Decision, Request};
+use crate::route::{Decision, Request, Reroute};
 use crate::unit::UnitId;
 
 impl Proxy {
@@ -33,8 +33,22 @@ impl Proxy {
             self.answer(key, 200, "", None);
             return 0;
         }
+        if !self.lets_in(key, head, &path) {
+            return 0;
+        }
         let request = Request { method: head.method, host: head.host, fields: head.fields };
-        let decision = self.front.decide(&request, &mut path);
+        match self.front.reroute(&request, &mut path, &mut ()) {
+            Reroute::Stays => {}
+            // Nobody reaches by another name what is locked.
+            Reroute::Rewritten if self.lets_in(key, head, &path) => {}
+            Reroute::Rewritten => return 0,
+            Reroute::Elsewhere(elsewhere) => return self.send_elsewhere(key, &elsewhere, rest),
+            Reroute::Refused(refusal) => {
+                self.answer(key, refusal.status, refusal.reason, None);
+                return 0;
+            }
+        }
+        let decision = self.front.decide(&request, &path, &mut ());
         // What was judged is what is served.
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {

@@ -9,6 +9,7 @@ use super::exchange::Exchange;
 pub(super) struct Extra {
     added: Vec<u8>,
     noted: String,
+    user: String,
 }
 
 /// Who answered, for the log, where it is not the tenant.
@@ -21,6 +22,10 @@ pub(super) enum By {
     File,
     /// A CGI script.
     Cgi,
+    /// Whoever asks for a name and a password.
+    Auth,
+    /// A redirect.
+    Redirect,
 }
 
 impl By {
@@ -30,12 +35,13 @@ impl By {
             Self::Tenant => None,
             Self::File => Some("file"),
             Self::Cgi => Some("cgi"),
+            Self::Auth => Some("auth"),
+            Self::Redirect => Some("redirect"),
         }
     }
 }
 
 impl Exchange {
-    #[allow(dead_code)]
     /// Adds a field line to the final answer, whoever gives it. Both parts have been checked: no line break is in them.
     pub fn add_field(&mut self, name: &str, value: &[u8]) {
         let added = &mut self.extra.get_or_insert_default().added;
@@ -47,7 +53,6 @@ impl Exchange {
         self.extra.as_deref().map_or(b"", |extra| &extra.added)
     }
 
-    #[allow(dead_code)]
     /// Adds `key=value` to the log line. What could break the line is escaped.
     pub fn note(&mut self, key: &str, value: &str) {
         let noted = &mut self.extra.get_or_insert_default().noted;
@@ -60,11 +65,22 @@ impl Exchange {
         self.extra.as_deref().map_or("", |extra| &extra.noted)
     }
 
+    /// Whoever asks has said this name and its password.
+    pub fn know(&mut self, name: &str) {
+        name.clone_into(&mut self.extra.get_or_insert_default().user);
+    }
+
+    /// The name whose password was right; `None` where none was asked for.
+    pub fn user(&self) -> Option<&str> {
+        self.extra.as_deref().map(|extra| extra.user.as_str()).filter(|user| !user.is_empty())
+    }
+
     /// Nothing any more.
     pub fn clear_extra(&mut self) {
         if let Some(extra) = &mut self.extra {
             extra.added.clear();
             extra.noted.clear();
+            extra.user.clear();
         }
     }
 }

@@ -5,6 +5,7 @@ mod access;
 mod admit;
 mod answer;
 mod asleep;
+mod auth;
 mod batch;
 mod breaker;
 mod buffer;
@@ -28,6 +29,7 @@ mod loss;
 mod peers;
 mod pool;
 mod preamble;
+mod redirect;
 mod refuse;
 mod renew;
 mod room;
@@ -57,6 +59,7 @@ use crate::route::{Front, Limits};
 use crate::unit::UnitId;
 
 use access::AccessLog;
+use auth::Auth;
 use batch::Batch;
 use cgi::Scripts;
 pub use cgi::{Order, RunKey, Script};
@@ -125,6 +128,7 @@ pub struct Proxy {
     doors: Doors,
     files: Files,
     scripts: Scripts,
+    auth: Auth,
     /// Somebody waits for a tenant to be idle.
     room: bool,
     shared: Shared,
@@ -205,6 +209,7 @@ impl Proxy {
             front: Front::new(config),
             limits: Limits::new(now),
             doors: Doors::new(),
+            auth: Auth::new(&waker, now)?,
             files: Files::new(waker),
             scripts: Scripts::default(),
             room: false,
@@ -227,7 +232,10 @@ impl Proxy {
             Source::Upstream(key) => self.conn_ready(key.into(), edge),
             Source::Listener(key) => self.listener_ready(key.into()),
             Source::Script(key) => self.script_ready(key.into()),
-            Source::Worker => self.worked(),
+            Source::Worker => {
+                self.worked();
+                self.recognize();
+            }
             Source::Signals
             | Source::Notify
             | Source::Control

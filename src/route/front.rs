@@ -3,8 +3,11 @@
 //! health → broadcast → auth → cable → redirects, rewrites, replay → bots → CGI → reverse proxies → static files →
 //! maintenance → tenant. All judge the same canonical path ([`Path`]), and that is the one that is served.
 
+use super::guard::{Access, Guard};
+use super::reroute::{Reroute, Reroutes};
 use super::script;
 use super::table::Table;
+use super::trace::Trace;
 use crate::config::{Cgi, Config};
 use crate::http::{Fields, Path};
 use crate::unit::{Route, UnitId};
@@ -36,6 +39,8 @@ pub enum Decision {
 pub struct Front {
     health: String,
     scripts: Vec<Cgi>,
+    guard: Guard,
+    reroutes: Reroutes,
     tenants: Table,
 }
 
@@ -51,16 +56,20 @@ impl Front {
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
         self.scripts.clone_from(&config.scripts);
+        self.guard.configure(&config.auth);
+        self.reroutes = Reroutes::new(config);
     }
 
     /// Adds a tenant's route.
     pub fn insert(&mut self, route: &Route, unit: UnitId) {
         self.tenants.insert(route, unit);
+        self.guard.insert(route, unit);
     }
 
     /// Takes the routes of a unit out.
     pub fn remove(&mut self, unit: UnitId) {
         self.tenants.remove(unit);
+        self.guard.remove(unit);
     }
 
     /// It is the path of the health check, which tells of each tenant below its prefix.
@@ -68,11 +77,30 @@ impl Front {
         path == self.health
     }
 
-    /// Who answers a request that needs no further permission. A rewrite leaves the path that is served in `path`.
-    pub fn decide(&self, request: &Request<'_>, path: &mut Path<'_>) -> Decision {
+    /// Whether a request needs a name and a password. Asked before all rules but the health check.
+    pub fn access(&self, host: &str, path: &Path<'_>) -> Access<'_> {
+        let unit = if self.guard.asks_tenants() { self.tenants.find(host, path.path()) } else { None };
+        self.guard.access(path.plain(), unit)
+    }
+
+    /// Redirects and rewrites, behind the permission for `path`. A rewrite leaves the path that is served in `path`, and that
+    /// one needs permission too: who asks may not reach by another name what is locked.
+    pub fn reroute(&self, request: &Request<'_>, path: &mut Path<'_>, trace: &mut impl Trace) -> Reroute {
+        self.reroutes.apply(request, path, trace)
+    }
+
+    /// Who answers a request that has been rerouted and needs no further permission.
+    pub fn decide(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Decision {
         if let Some(script) = script::find(&self.scripts, request.method, path.plain()) {
+            trace.rule("cgi", script, || self.scripts[script].exec.join(" "));
             return Decision::Cgi(script);
         }
-        self.tenants.find(request.host, path.path()).map_or(Decision::NotFound, Decision::Tenant)
+        trace.none("cgi");
+        let Some(unit) = self.tenants.find(request.host, path.path()) else {
+            trace.none("tenant");
+            return Decision::NotFound;
+        };
+        trace.unit(unit);
+        Decision::Tenant(unit)
     }
 }

@@ -75,6 +75,8 @@ const AT_ONCE: [(&str, &[&str]); 3] = [
             "public",
             "send_file",
             "accel",
+            "realm",
+            "htpasswd",
         ],
     ),
 ];

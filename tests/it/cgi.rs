@@ -98,7 +98,8 @@ fn a_script_gets_the_variables_of_rfc_3875_and_nothing_of_pid_1() {
 
 #[test]
 fn a_body_goes_to_stdin_with_its_length() {
-    let setup = Init::new().script("count", "", &format!("{OK} echo $CONTENT_LENGTH; wc -c; readlink /proc/self/fd/3 || true"));
+    let setup =
+        Init::new().script("count", "", &format!("{OK} echo $CONTENT_LENGTH; wc -c; readlink /proc/self/fd/3 || true"));
     let init = setup.start();
     for size in [0, 1, 70_000, 5_000_000] {
         let reply = init.request("POST", "/count", &[], &vec![b'x'; size]).expect(200);

@@ -31,7 +31,7 @@ impl Proxy {
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         client.exchange.by = By::Cgi;
         client.exchange.note("script", script.unit.name.as_str());
-        let user = None;
+        let user = client.exchange.user();
         if !script.admits(user) {
             self.answer(key, 403, "you may not run this", None);
             return 0;
