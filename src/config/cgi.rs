@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::Auth;
 use super::limit::methods;
 use crate::unit::account::{group, user};
 use crate::unit::command::command;
 use crate::unit::layers::{Layer, Layers, Node};
 use crate::unit::report::Report;
-use crate::unit::route::check_path;
+use crate::unit::route::{OFF, check_path};
 use crate::unit::sandbox::memory;
 use crate::unit::section::{Fields, Section, section};
 use crate::unit::service::variables;
@@ -114,6 +115,18 @@ impl Cgi {
     /// `cgi:tools-update` for `/tools/update`, as systemd escapes paths.
     fn name(&self) -> Name {
         Name::of_path("cgi", self.script_name())
+    }
+}
+
+/// A script for some users alone is for nobody where no password is asked for.
+pub(super) fn look_for_guards(scripts: &[Cgi], auth: &Auth, daemon: &Layers<'_>, report: &mut Report) {
+    let open = auth.open().ok().filter(|_| auth.htpasswd.is_some() && auth.realm != OFF);
+    for (index, script) in scripts.iter().enumerate().filter(|(_, script)| !script.allowed_users.is_empty()) {
+        if open.as_ref().is_none_or(|open| open.is_match(script.script_name().as_bytes())) {
+            let message = "[[cgi]] allowed_users: [auth] asks nobody for a password here, so that everybody gets 403; \
+                           give [auth] an htpasswd, and take the path out of its public paths";
+            report.warning(daemon.item_place("", Cgi::DOC.name, index), message);
+        }
     }
 }
 

@@ -64,6 +64,7 @@ fn load_at(
     if documents.iter().all(Document::is_some) {
         unit::together::check(&drafts, &mut report);
         check::together(&config, &layers, &drafts, &mut report);
+        cgi::look_for_guards(&config.scripts, &config.auth, &layers, &mut report);
         cgi::look_for_programs(&config.scripts, &layers, &mut report);
     }
     let (mut errors, warnings) = report.finish(&sources);

@@ -28,6 +28,8 @@ pub(super) struct Runs {
 struct Run {
     unit: Unit,
     reload: bool,
+    /// Nobody has chosen its working directory.
+    homeless: bool,
     /// Tells whether its program could be executed.
     executed: OwnedFd,
     stderr: StreamKey,
@@ -75,9 +77,10 @@ impl Init {
             Ok((Child { pid, executed, stdout, stderr }, stdin)) => {
                 self.runs.tracker.add(key, pid);
                 let name = &script.unit.name;
+                let (reload, homeless) = (script.config.reload_config, script.config.working_directory.is_none());
                 let stderr = self.journal.attach(None, name, pid, Stream::Stderr, stderr);
                 self.watch(Source::Stream(data(stderr)));
-                self.runs.all.insert(key, Run { unit, reload: script.config.reload_config, executed, stderr });
+                self.runs.all.insert(key, Run { unit, reload, homeless, executed, stderr });
                 self.proxy.called(key, stdin, stdout);
             }
             Err(error) => {
@@ -106,7 +109,11 @@ impl Init {
         let end = match (exit, process::read_executed(run.executed.as_fd())) {
             (_, Executed::Failed { step, errno, which }) => {
                 let program = run.unit.service.exec_start.first().map_or("", String::as_str);
-                Err(settings::refusal(&run.unit, program, step, errno, which))
+                let own = step == "CHDIR" && run.homeless;
+                Err(match own {
+                    true => format!("cannot execute {program}: its directory cannot be entered"),
+                    false => settings::refusal(&run.unit, program, step, errno, which),
+                })
             }
             (Exit::Code(0), _) => Ok(()),
             (Exit::Code(code), _) => Err(format!("exit code {code}")),

@@ -179,7 +179,7 @@ fn a_script_that_fails_before_its_answer_is_a_502_with_the_reason_in_the_log() {
         .script("endless", "", "while :; do echo 'X-A: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'; done")
         .script("nobody", "user = \"nobody-of-that-name\"", OK)
         .script("homeless", "working_directory = \"/no/such/place\"", OK)
-        .config("[[cgi]]\npath = \"/missing\"\nexec = \"/usr/no-such-program x\"");
+        .config("[[cgi]]\npath = \"/missing\"\nexec = \"/no/such/program x\"");
     let checked = crate::harness::verb(setup.path(), &["check"]);
     let init = setup.start();
     for (path, words) in [
@@ -192,7 +192,7 @@ fn a_script_that_fails_before_its_answer_is_a_502_with_the_reason_in_the_log() {
         ("endless", "its fields are too large"),
         ("nobody", "nobody-of-that-name"),
         ("homeless", "cannot enter its working_directory /no/such/place"),
-        ("missing", "cannot execute /usr/no-such-program"),
+        ("missing", "cannot execute /no/such/program"),
     ] {
         let mut client = init.connect();
         client.get(&format!("/{path}")).unwrap_or_else(|error| panic!("{path}: {error}")).expect(502);
@@ -206,7 +206,7 @@ fn a_script_that_fails_before_its_answer_is_a_502_with_the_reason_in_the_log() {
     // It was not there when the configuration was written either.
     assert!(checked.code == 78 || checked.stderr.is_empty(), "tenantd.toml is written at the start");
     let told = init.verb(&["check"]).expect(0).stderr;
-    assert!(told.contains("/usr/no-such-program is not there; requests will get 502"), "{told}");
+    assert!(told.contains("/no/such/program is not there; requests will get 502"), "{told}");
 }
 
 #[test]
@@ -426,6 +426,37 @@ fn a_name_without_a_password_opens_nothing() {
     // ann, and any password.
     let reply = init.request("GET", "/secret", &[("Authorization", "Basic YW5uOng=")], b"").expect(403);
     assert!(!reply.text().contains("secret\n"), "{}", reply.text());
+    let told = init.verb(&["check"]).expect(0).stderr;
+    assert!(told.contains("allowed_users: [auth] asks nobody for a password here"), "{told}");
+}
+
+#[test]
+fn allowed_users_are_those_whose_password_was_right() {
+    let text = format!("{OK} echo $AUTH_TYPE $REMOTE_USER; env | grep -c AUTHORIZATION || true");
+    let setup = Init::new().script("some", "allowed_users = [\"ann\"]", &text).script("all", "", &text).script(
+        "open",
+        "allowed_users = [\"ann\"]",
+        &text,
+    );
+    // Both have the password "secret".
+    let users = "ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nbob:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n";
+    fs::write(setup.path().join("htpasswd"), users).expect("a file");
+    let file = setup.path().join("htpasswd").display().to_string();
+    let init = setup.config(&format!("[auth]\nhtpasswd = \"{file}\"\npublic = [\"/open\"]")).start();
+    let (ann, bob, wrong) = ("Basic YW5uOnNlY3JldA==", "Basic Ym9iOnNlY3JldA==", "Basic YW5uOng=");
+    for (path, authorization, status, text) in [
+        ("/some", ann, 200, "Basic ann\n0\n"),
+        ("/some", bob, 403, ""),
+        ("/some", wrong, 401, ""),
+        ("/all", bob, 200, "Basic bob\n0\n"),
+        ("/open", ann, 403, ""),
+    ] {
+        let reply = init.request("GET", path, &[("Authorization", authorization)], b"").expect(status);
+        assert!(text.is_empty() || reply.text() == text, "{path}: {}", reply.text());
+    }
+    init.get("/some").expect(401);
+    let told = init.verb(&["check"]).expect(0).stderr;
+    assert_eq!(told.matches("allowed_users").count(), 1, "{told}");
 }
 
 #[test]
