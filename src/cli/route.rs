@@ -137,6 +137,10 @@ fn verdict(
             }
         }
         Decision::Robot => Verdict::refused(403, "robots are not served here"),
+        Decision::Cgi(index) => {
+            let exec = loaded.config.scripts.get(index).map_or(String::new(), |script| script.exec.join(" "));
+            Verdict::sent("cgi", &exec)
+        }
         Decision::Remote(index) => {
             let name = loaded.config.proxies.get(index).map_or("", |proxy| proxy.keys.name.as_str());
             Verdict::sent(&format!("proxy {name}"), &told.remote(&loaded.config, index, path))

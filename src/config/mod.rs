@@ -3,6 +3,7 @@
 mod auth;
 mod bots;
 mod budget;
+mod cgi;
 mod check;
 mod destination;
 mod difference;
@@ -27,6 +28,7 @@ use std::time::Duration;
 pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
 pub use bots::Bots;
+pub use cgi::Cgi;
 pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
 pub use expression::Expression;
@@ -57,6 +59,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     RedirectKeys::DOC,
     RewriteKeys::DOC,
     Bots::DOC,
+    Cgi::DOC,
     ProxyKeys::DOC,
     Pool::DOC,
     Shutdown::DOC,
@@ -84,6 +87,8 @@ pub struct Config {
     pub bots: Bots,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// Paths that a script answers.
+    pub scripts: Vec<Cgi>,
     /// Who may see what.
     pub auth: Auth,
     /// How many tenants at once.
@@ -103,6 +108,7 @@ impl Default for Config {
             runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
             http: Http::default(),
             limits: Vec::new(),
+            scripts: Vec::new(),
             proxies: Vec::new(),
             redirects: Vec::new(),
             rewrites: Vec::new(),

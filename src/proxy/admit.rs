@@ -53,6 +53,7 @@ impl Proxy {
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {
             Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
+            Decision::Cgi(script) => self.call_script(key, script, head, &path, rest),
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
             Decision::Files(unit) => self.admit_robot(key, unit, head, rest),
             Decision::Robot => self.refuse_robot(key),

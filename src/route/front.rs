@@ -9,9 +9,10 @@ use super::bots::Turnstile;
 use super::guard::{Access, Guard};
 use super::remote::Remotes;
 use super::reroute::{Elsewhere, Reroute, Reroutes};
+use super::script;
 use super::table::Table;
 use super::trace::Trace;
-use crate::config::Config;
+use crate::config::{Cgi, Config};
 use crate::http::{Fields, Path};
 use crate::unit::{BotAction, Route, UnitId};
 
@@ -33,6 +34,8 @@ pub enum Decision {
     Elsewhere(Elsewhere),
     /// A target of the `[[proxy]]` of this index.
     Remote(usize),
+    /// This one of the configuration's scripts.
+    Cgi(usize),
     /// This tenant.
     Tenant(UnitId),
     /// This tenant's files, and never the tenant: a robot asks.
@@ -48,6 +51,7 @@ pub enum Decision {
 pub struct Front {
     health: String,
     remotes: Remotes,
+    scripts: Vec<Cgi>,
     reroutes: Reroutes,
     guard: Guard,
     bots: Turnstile,
@@ -68,6 +72,7 @@ impl Front {
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
         self.remotes.configure(&config.proxies);
+        self.scripts.clone_from(&config.scripts);
         self.reroutes = Reroutes::new(config);
         self.guard.configure(&config.auth);
         self.bots.configure(&config.bots);
@@ -118,8 +123,8 @@ impl Front {
         let only_files = bot == BotAction::StaticOnly;
         if only_files {
             trace.told("bots", || "a robot: files only".to_owned());
-        } else if let Some(index) = self.remotes.find(request.method, path.path(), trace) {
-            return Decision::Remote(index);
+        } else if let Some(decision) = self.program(request, path, trace) {
+            return decision;
         }
         let Some(unit) = self.tenants.find(request.host, path.path()) else {
             trace.none("tenant");
@@ -132,5 +137,17 @@ impl Front {
             return Decision::Elsewhere(elsewhere);
         }
         if only_files { Decision::Files(unit) } else { Decision::Tenant(unit) }
+    }
+
+    /// What is no tenant and no file.
+    fn program(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Option<Decision> {
+        if let Some(script) = script::find(&self.scripts, request.method, path.plain()) {
+            trace.rule("cgi", script, || self.scripts[script].exec.join(" "));
+            return Some(Decision::Cgi(script));
+        }
+        if !self.scripts.is_empty() {
+            trace.none("cgi");
+        }
+        self.remotes.find(request.method, path.path(), trace).map(Decision::Remote)
     }
 }
