@@ -77,7 +77,7 @@ impl World {
         let mut open_cities = self.cities.iter().step_by(3);
         let event = || {
             let (year, city) = bare.strip_prefix("/showcase/")?.split_once('/')?;
-            let known = YEARS.any(|known| known.to_string() == year);
+            let known = YEARS.into_iter().any(|known| known.to_string() == year);
             (known && open_cities.any(|open| open == city)).then_some(())
         };
         !open && bare != "/showcase" && { event }().is_none()
