@@ -25,6 +25,7 @@ impl Config {
         found.add(Http::DOC.name, self.http.changed(&new.http));
         found.add("", (self.limits != new.limits).then_some("[[limit]]"));
         found.add(Health::DOC.name, self.health.changed(&new.health));
+        self.fleet.difference(&new.fleet, &mut found);
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
         found.add(Shutdown::DOC.name, self.shutdown.changed(&new.shutdown));
         found.add(Log::DOC.name, self.log.changed(&new.log));
@@ -58,7 +59,7 @@ mod tests {
     use crate::config::SECTIONS;
 
     /// Keys that count from now on: a new key belongs here, and to whom it concerns, or into `AT_START`.
-    const LIVE: [(&str, &[&str]); 6] = [
+    const LIVE: [(&str, &[&str]); 12] = [
         (
             "http",
             &[
@@ -77,6 +78,34 @@ mod tests {
         ),
         ("limit", &["name", "rate", "burst", "by", "path", "methods", "units"]),
         ("health", &["path"]),
+        ("machine", &["id", "region", "app"]),
+        (
+            "replay",
+            &[
+                "path", "pattern", "app", "region", "machine", "prefer", "status", "methods", "timeout", "fallback",
+                "port",
+            ],
+        ),
+        (
+            "sticky",
+            &[
+                "name",
+                "max_age",
+                "secure",
+                "http_only",
+                "same_site",
+                "path",
+                "paths",
+                "secret_file",
+                "secret_env",
+                "via",
+                "target",
+                "machines",
+            ],
+        ),
+        ("placement", &["machines", "file", "by", "via", "target"]),
+        ("place", &["units", "machine"]),
+        ("variant", &["name", "units", "to", "share", "cookie", "header", "query"]),
         ("pool", &["boots", "running"]),
         ("shutdown", &["budget"]),
         ("log", &["access", "timestamps"]),

@@ -3,6 +3,8 @@
 mod budget;
 mod check;
 mod difference;
+mod expression;
+mod fleet;
 mod limit;
 mod load;
 mod network;
@@ -15,6 +17,11 @@ use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
 pub use difference::Difference;
+pub use expression::Expression;
+pub use fleet::{
+    Fallback, Fleet, Machine, Pair, Place, PlaceBy, Placement, PlacementKeys, Replay, ReplayKeys, SameSite, Secret,
+    Sticky, StickyKeys, Variant, Via,
+};
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
@@ -27,8 +34,22 @@ use crate::unit::value::{Cx, Value, positive};
 use crate::unit::{Kind, SectionDoc};
 
 /// The sections of tenantd.toml; the first is the top of the file.
-pub const SECTIONS: &[SectionDoc] =
-    &[Top::DOC, Http::DOC, Health::DOC, RequestLimit::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
+pub const SECTIONS: &[SectionDoc] = &[
+    Top::DOC,
+    Http::DOC,
+    Health::DOC,
+    RequestLimit::DOC,
+    fleet::SECTIONS[0],
+    fleet::SECTIONS[1],
+    fleet::SECTIONS[2],
+    fleet::SECTIONS[3],
+    fleet::SECTIONS[4],
+    fleet::SECTIONS[5],
+    Pool::DOC,
+    Shutdown::DOC,
+    Log::DOC,
+    Control::DOC,
+];
 
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +63,8 @@ pub struct Config {
     pub limits: Vec<RequestLimit>,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// This machine among others.
+    pub fleet: Fleet,
     /// How many tenants at once.
     pub pool: Pool,
     /// The end.
@@ -60,6 +83,7 @@ impl Default for Config {
             http: Http::default(),
             limits: Vec::new(),
             health: Health::default(),
+            fleet: Fleet::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),

@@ -33,6 +33,7 @@ pub use extent::{MAX_FIELDS, MAX_LINE};
 pub use fields::{Field, Fields};
 pub use forward::{Hop, forward_request};
 pub use framing::{Framing, Version};
+pub use kind::{HOP, RETRY};
 pub use path::Path;
 pub use proxy_protocol::Preamble;
 pub use refusal::Refusal;

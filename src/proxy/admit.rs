@@ -33,12 +33,16 @@ impl Proxy {
             self.answer(key, 200, "", None);
             return 0;
         }
-        let request = Request { method: head.method, host: head.host, fields: head.fields };
+        let (trusted, client) = (client.trusted, client.exchange.client);
+        let request = Request { trusted, client, now: unix_ms(self.shared.wall) / 1000, ..Request::of(head) };
+        self.front.settle();
         let decision = self.front.decide(&request, &mut path);
         // What was judged is what is served.
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
+            Decision::Chosen(chosen) => self.admit_chosen(key, &chosen, head, rest),
+            Decision::Away(away) => self.send_away(key, &away, head, &path),
             Decision::NotFound => {
                 self.answer(key, 404, "no application answers here", None);
                 0
@@ -46,7 +50,7 @@ impl Proxy {
         }
     }
 
-    fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+    pub(super) fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         client.exchange.unit = Some(unit);
         if self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some())

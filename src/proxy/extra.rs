@@ -19,6 +19,10 @@ pub(super) enum By {
     Tenant,
     /// A file.
     File,
+    /// Fly's proxy, which is asked to replay the request.
+    Replay,
+    /// Another machine, or none that could be reached.
+    Machine,
 }
 
 impl By {
@@ -27,12 +31,13 @@ impl By {
         match self {
             Self::Tenant => None,
             Self::File => Some("file"),
+            Self::Replay => Some("replay"),
+            Self::Machine => Some("machine"),
         }
     }
 }
 
 impl Exchange {
-    #[allow(dead_code)]
     /// Adds a field line to the final answer, whoever gives it. Both parts have been checked: no line break is in them.
     pub fn add_field(&mut self, name: &str, value: &[u8]) {
         let added = &mut self.extra.get_or_insert_default().added;
@@ -44,7 +49,6 @@ impl Exchange {
         self.extra.as_deref().map_or(b"", |extra| &extra.added)
     }
 
-    #[allow(dead_code)]
     /// Adds `key=value` to the log line. What could break the line is escaped.
     pub fn note(&mut self, key: &str, value: &str) {
         let noted = &mut self.extra.get_or_insert_default().noted;

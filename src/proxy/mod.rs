@@ -5,6 +5,7 @@ mod access;
 mod admit;
 mod answer;
 mod asleep;
+mod away;
 mod batch;
 mod breaker;
 mod buffer;

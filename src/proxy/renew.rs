@@ -52,6 +52,7 @@ impl Proxy {
             return self.empty_room(id).into_iter().for_each(|key| self.miss(key));
         };
         self.front.insert(route, id);
+        self.front.name(id, &upstream.name);
         upstream.files = self.files.places(&upstream.name, route);
         // No idle_stop any more leaves no alarm behind.
         upstream.idle.clear();

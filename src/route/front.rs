@@ -3,10 +3,14 @@
 //! health → broadcast → auth → cable → redirects, rewrites, replay → bots → CGI → reverse proxies → static files →
 //! maintenance → tenant. All judge the same canonical path ([`Path`]), and that is the one that is served.
 
+use std::net::IpAddr;
+
+use super::fleet::Fleet;
 use super::table::Table;
+use super::{Away, Chosen};
 use crate::config::Config;
-use crate::http::{Fields, Path};
-use crate::unit::{Route, UnitId};
+use crate::http::{Fields, Framing, Path, RequestHead};
+use crate::unit::{Name, Route, UnitId};
 
 /// A request as the rules see it.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +21,23 @@ pub struct Request<'r> {
     pub host: &'r str,
     /// Its fields.
     pub fields: Fields<'r>,
+    /// How its body ends.
+    pub framing: Framing,
+    /// It comes from a proxy of ours.
+    pub trusted: bool,
+    /// Who asks.
+    pub client: IpAddr,
+    /// When, in Unix seconds.
+    pub now: u64,
+}
+
+impl<'r> Request<'r> {
+    /// What its head alone says.
+    pub fn of(head: &RequestHead<'r>) -> Self {
+        let client = IpAddr::from([0, 0, 0, 0]);
+        let RequestHead { method, host, fields, framing, .. } = *head;
+        Self { method, host, fields, framing, trusted: false, client, now: 0 }
+    }
 }
 
 /// Who answers a request.
@@ -24,6 +45,10 @@ pub struct Request<'r> {
 pub enum Decision {
     /// This tenant.
     Tenant(UnitId),
+    /// A tenant, with something special about it.
+    Chosen(Chosen),
+    /// Another machine, region or app.
+    Away(Away),
     /// Nobody: 404.
     NotFound,
 }
@@ -33,6 +58,7 @@ pub enum Decision {
 pub struct Front {
     health: String,
     tenants: Table,
+    fleet: Fleet,
 }
 
 impl Front {
@@ -46,6 +72,7 @@ impl Front {
     /// Other rules from now on; routes stay.
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
+        self.fleet.configure(config);
     }
 
     /// Adds a tenant's route.
@@ -53,8 +80,19 @@ impl Front {
         self.tenants.insert(route, unit);
     }
 
+    /// A tenant is called so: its machine and its stand-ins are found by that.
+    pub fn name(&mut self, unit: UnitId, name: &Name) {
+        self.fleet.insert(unit, name);
+    }
+
+    /// All units are there.
+    pub fn settle(&mut self) {
+        self.fleet.settle();
+    }
+
     /// Takes the routes of a unit out.
     pub fn remove(&mut self, unit: UnitId) {
+        self.fleet.remove(unit);
         self.tenants.remove(unit);
     }
 
@@ -65,6 +103,12 @@ impl Front {
 
     /// Who answers a request that needs no further permission. A rewrite leaves the path that is served in `path`.
     pub fn decide(&self, request: &Request<'_>, path: &mut Path<'_>) -> Decision {
-        self.tenants.find(request.host, path.path()).map_or(Decision::NotFound, Decision::Tenant)
+        if let Some(away) = self.fleet.replay(request, path) {
+            return away;
+        }
+        match self.tenants.find(request.host, path.path()) {
+            Some(unit) => self.fleet.decide(unit, request, path),
+            None => Decision::NotFound,
+        }
     }
 }
