@@ -1,6 +1,6 @@
 //! What a new tenantd.toml means for a daemon that runs: which keys count from now on, and which need a restart. Pure.
 
-use super::{Config, Control, Health, Http, Log, Pool, Shutdown};
+use super::{Auth, Config, Control, Health, Http, Log, Pool, Shutdown};
 use crate::unit::section::Section;
 
 /// The keys that have changed, as `[http] listen`.
@@ -24,8 +24,11 @@ impl Config {
         found.add("", runtime);
         found.add(Http::DOC.name, self.http.changed(&new.http));
         found.add("", (self.limits != new.limits).then_some("[[limit]]"));
+        found.add("", (self.redirects != new.redirects).then_some("[[redirect]]"));
+        found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
         found.add(Health::DOC.name, self.health.changed(&new.health));
         self.fleet.difference(&new.fleet, &mut found);
+        found.add(Auth::DOC.name, self.auth.changed(&new.auth));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
         found.add(Shutdown::DOC.name, self.shutdown.changed(&new.shutdown));
         found.add(Log::DOC.name, self.log.changed(&new.log));
@@ -59,7 +62,7 @@ mod tests {
     use crate::config::SECTIONS;
 
     /// Keys that count from now on: a new key belongs here, and to whom it concerns, or into `AT_START`.
-    const LIVE: [(&str, &[&str]); 12] = [
+    const LIVE: &[(&str, &[&str])] = &[
         (
             "http",
             &[
@@ -77,6 +80,8 @@ mod tests {
             ],
         ),
         ("limit", &["name", "rate", "burst", "by", "path", "methods", "units"]),
+        ("redirect", &["from", "to", "status", "methods", "host"]),
+        ("rewrite", &["from", "to", "methods"]),
         ("health", &["path"]),
         ("machine", &["id", "region", "app"]),
         (
@@ -106,6 +111,7 @@ mod tests {
         ("placement", &["machines", "file", "by", "via", "target"]),
         ("place", &["units", "machine"]),
         ("variant", &["name", "units", "to", "share", "cookie", "header", "query"]),
+        ("auth", &["htpasswd", "realm", "public", "exclude", "plain"]),
         ("pool", &["boots", "running"]),
         ("shutdown", &["budget"]),
         ("log", &["access", "timestamps"]),

@@ -8,7 +8,7 @@ use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::check;
-use super::{Config, Diagnostic, Fleet, RequestLimit, SECTIONS, Top};
+use super::{Config, Diagnostic, Fleet, Redirect, RequestLimit, Rewrite, SECTIONS, Top};
 use crate::unit::layers::{Layer, Layers};
 use crate::unit::report::{Place, Report};
 use crate::unit::section::{Fields, Section, check_sections};
@@ -132,8 +132,11 @@ fn read(
         runtime_directory,
         http: section(layers, &mut cx),
         limits: RequestLimit::read_all(layers, &mut cx),
+        redirects: Redirect::read_all(layers, &mut cx),
+        rewrites: Rewrite::read_all(layers, &mut cx),
         health: section(layers, &mut cx),
         fleet: Fleet::read(layers, own, &mut cx),
+        auth: section(layers, &mut cx),
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),
         log: section(layers, &mut cx),

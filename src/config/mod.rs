@@ -1,5 +1,6 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
+mod auth;
 mod budget;
 mod check;
 mod difference;
@@ -8,6 +9,11 @@ mod fleet;
 mod limit;
 mod load;
 mod network;
+mod redirect;
+mod replacement;
+mod rewrite;
+mod rule;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
+pub use auth::Auth;
 pub use difference::Difference;
 pub use expression::Expression;
 pub use fleet::{
@@ -25,6 +32,11 @@ pub use fleet::{
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
+pub use redirect::{Redirect, RedirectKeys};
+pub use replacement::Replacement;
+pub use rewrite::{Rewrite, RewriteKeys};
+pub use rule::When;
+pub use template::{Asking, FieldTemplate, PathTemplate};
 
 use crate::unit::layers::Node;
 use crate::unit::mode::mode;
@@ -38,13 +50,16 @@ pub const SECTIONS: &[SectionDoc] = &[
     Top::DOC,
     Http::DOC,
     Health::DOC,
-    RequestLimit::DOC,
     fleet::SECTIONS[0],
     fleet::SECTIONS[1],
     fleet::SECTIONS[2],
     fleet::SECTIONS[3],
     fleet::SECTIONS[4],
     fleet::SECTIONS[5],
+    Auth::DOC,
+    RequestLimit::DOC,
+    RedirectKeys::DOC,
+    RewriteKeys::DOC,
     Pool::DOC,
     Shutdown::DOC,
     Log::DOC,
@@ -61,10 +76,16 @@ pub struct Config {
     pub http: Http,
     /// How many requests there may be.
     pub limits: Vec<RequestLimit>,
+    /// Paths that are at another address.
+    pub redirects: Vec<Redirect>,
+    /// Paths that are served as others.
+    pub rewrites: Vec<Rewrite>,
     /// The health check that needs no tenant.
     pub health: Health,
     /// This machine among others.
     pub fleet: Fleet,
+    /// Who may see what.
+    pub auth: Auth,
     /// How many tenants at once.
     pub pool: Pool,
     /// The end.
@@ -82,8 +103,11 @@ impl Default for Config {
             runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
             http: Http::default(),
             limits: Vec::new(),
+            redirects: Vec::new(),
+            rewrites: Vec::new(),
             health: Health::default(),
             fleet: Fleet::default(),
+            auth: Auth::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),

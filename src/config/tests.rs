@@ -171,6 +171,12 @@ fn a_placement() {
     assert_eq!((placement.machines, placement.keys.by), (words(&["one", "two"]), PlaceBy::Hash));
 }
 
+fn redirect((from, to): (&str, &str), status: u16, methods: &[&str], host: Option<&str>) -> Redirect {
+    let from = Expression::new(from).unwrap();
+    let to = Replacement::anywhere(to, &from).unwrap();
+    Redirect { when: When { from, methods: words(methods), host: host.map(str::to_owned) }, to, status }
+}
+
 #[test]
 fn every_key_of_the_daemon() {
     let text = "runtime_directory = '/r'\n[http]\nlisten = ['[::]:80', '127.0.0.1:0']\n\
@@ -178,7 +184,11 @@ fn every_key_of_the_daemon() {
         traceparent = false\ntimeout_head = 1\ntimeout_keep_alive = '2m'\n\
         timeout_response = '3s'\ntimeout_body = '4s'\ntimeout_tunnel = '5h'\nbody_rate = 7\n\
         connections_per_client = 8\n[[limit]]\nname = 'login'\nrate = '10/m'\nburst = 3\nby = 'tenant'\npath = '/login'\n\
-        methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n[health]\npath = '/alive'\n[pool]\nboots = 6\n\
+        methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n\
+        [[redirect]]\nfrom = '^/a/(.*)'\nto = '/b/$1'\nstatus = 308\nmethods = ['GET']\nhost = 'Example.com'\n[[redirect]]\nfrom = 'x'\n\
+        to = 'y'\n[[rewrite]]\nfrom = '^/c'\nto = '/d?'\nmethods = ['POST']\n\
+        [health]\npath = '/alive'\n[auth]\nhtpasswd = '/h'\n\
+        realm = 'R'\npublic = ['/a/']\nexclude = ['^/$']\nplain = true\n[pool]\nboots = 6\n\
         [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
         runtime_directory: "/r".into(),
@@ -217,8 +227,23 @@ fn every_key_of_the_daemon() {
                 units: vec![],
             },
         ],
+        redirects: vec![
+            redirect(("^/a/(.*)", "/b/$1"), 308, &["GET"], Some("example.com")),
+            redirect(("x", "y"), 302, &[], None),
+        ],
+        rewrites: vec![Rewrite {
+            to: redirect(("^/c", "/d?"), 302, &[], None).to,
+            when: redirect(("^/c", "/d?"), 302, &["POST"], None).when,
+        }],
         health: Health { path: "/alive".into() },
         fleet: fleet(),
+        auth: Auth {
+            htpasswd: Some("/h".into()),
+            realm: "R".into(),
+            public: vec!["/a/".into()],
+            exclude: vec!["^/$".into()],
+            plain: true,
+        },
         pool: Pool { boots: 6, running: None },
         shutdown: Shutdown { budget: Duration::from_secs(7) },
         log: Log { access: false, timestamps: false },

@@ -6,7 +6,7 @@ use super::session::unix_ms;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, Shared};
 use crate::http::{self, Body, Framing, Hop, Path, RequestHead, Version};
-use crate::route::{Decision, Request};
+use crate::route::{Decision, Reroute};
 use crate::unit::UnitId;
 
 impl Proxy {
@@ -33,13 +33,27 @@ impl Proxy {
             self.answer(key, 200, "", None);
             return 0;
         }
-        let (trusted, client) = (client.trusted, client.exchange.client);
-        let request = Request { trusted, client, now: unix_ms(self.shared.wall) / 1000, ..Request::of(head) };
+        if !self.lets_in(key, head, &path) {
+            return 0;
+        }
         self.front.settle();
-        let decision = self.front.decide(&request, &mut path);
+        let request = self.request(key, head);
+        match self.front.reroute(&request, &mut path, &mut ()) {
+            Reroute::Stays => {}
+            // What is locked is not reached by another name either.
+            Reroute::Rewritten if self.lets_in(key, head, &path) => {}
+            Reroute::Rewritten => return 0,
+            Reroute::Elsewhere(elsewhere) => return self.send_elsewhere(key, &elsewhere, rest),
+            Reroute::Refused(refusal) => {
+                self.answer(key, refusal.status, refusal.reason, None);
+                return 0;
+            }
+        }
+        let decision = self.front.decide(&request, &path, &mut ());
         // What was judged is what is served.
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {
+            Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
             Decision::Chosen(chosen) => self.admit_chosen(key, &chosen, head, rest),
             Decision::Away(away) => self.send_away(key, &away, head, &path),

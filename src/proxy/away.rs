@@ -7,12 +7,19 @@ use super::say::Say;
 use super::session::unix_ms;
 use super::{ClientKey, Proxy};
 use crate::http::{Path, RequestHead};
-use crate::route::{Away, Chosen, Target};
+use crate::route::{Away, Chosen, Request, Target};
 
 /// When a client may try again to whom nobody could answer.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 impl Proxy {
+    /// A request as the rules see it.
+    pub(super) fn request<'r>(&self, key: ClientKey, head: &RequestHead<'r>) -> Request<'r> {
+        let request = Request { now: unix_ms(self.shared.wall) / 1000, ..Request::of(head) };
+        let Some(client) = self.clients.get(key) else { return request };
+        Request { trusted: client.trusted, client: client.exchange.client, ..request }
+    }
+
     /// A tenant answers: the client's cookies are set, and a variant is noted.
     pub(super) fn admit_chosen(
         &mut self,
@@ -28,7 +35,8 @@ impl Proxy {
         if let Some(variant) = &chosen.variant {
             client.exchange.note("variant", &variant.name);
         }
-        self.admit(key, chosen.unit, head, rest)
+        let target = chosen.target.as_deref().unwrap_or(head.target);
+        self.admit(key, chosen.unit, &RequestHead { target, ..*head }, rest)
     }
 
     /// Another machine answers, or nobody. Nothing of the request's body is taken.

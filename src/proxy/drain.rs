@@ -28,7 +28,11 @@ impl Proxy {
         for unit in self.upstreams.keys().collect::<Vec<_>>() {
             self.empty_room(unit).into_iter().for_each(|key| self.turn_away(key));
         }
-        let partial = self.clients.iter().filter(|(_, client)| client.phase == Phase::Body).map(|(key, _)| key);
+        let partial = self
+            .clients
+            .iter()
+            .filter(|(_, client)| matches!(client.phase, Phase::Auth | Phase::Body))
+            .map(|(key, _)| key);
         partial.collect::<Vec<_>>().into_iter().for_each(|key| self.turn_away(key));
     }
 

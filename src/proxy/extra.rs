@@ -23,6 +23,10 @@ pub(super) enum By {
     Replay,
     /// Another machine, or none that could be reached.
     Machine,
+    /// A redirect.
+    Redirect,
+    /// Whoever asks for a name and a password.
+    Auth,
 }
 
 impl By {
@@ -33,6 +37,8 @@ impl By {
             Self::File => Some("file"),
             Self::Replay => Some("replay"),
             Self::Machine => Some("machine"),
+            Self::Redirect => Some("redirect"),
+            Self::Auth => Some("auth"),
         }
     }
 }

@@ -52,9 +52,12 @@ impl Proxy {
             Err(Err(())) => return Step::Close,
         }
         if client.exchange.is_partial() && self.shared.gathered < MOST {
+            if count == 0 {
+                return Step::Wait;
+            }
             let after = client.exchange.body_time(&self.shared.limits, self.shared.now);
             self.set_alarm(key, after);
-            return if count > 0 { Step::Again } else { Step::Wait };
+            return Step::Again;
         }
         self.end_gathering(key);
         self.enter_gathered(key);

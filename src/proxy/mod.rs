@@ -5,6 +5,7 @@ mod access;
 mod admit;
 mod answer;
 mod asleep;
+mod auth;
 mod away;
 mod batch;
 mod breaker;
@@ -28,6 +29,7 @@ mod loss;
 mod peers;
 mod pool;
 mod preamble;
+mod redirect;
 mod refuse;
 mod renew;
 mod room;
@@ -57,6 +59,7 @@ use crate::route::{Front, Limits};
 use crate::unit::UnitId;
 
 use access::AccessLog;
+use auth::Auth;
 use batch::Batch;
 use client::Client;
 use conn::Conn;
@@ -118,6 +121,7 @@ pub struct Proxy {
     limits: Limits,
     doors: Doors,
     files: Files,
+    auth: Auth,
     /// Somebody waits for a tenant to be idle.
     room: bool,
     shared: Shared,
@@ -198,6 +202,7 @@ impl Proxy {
             front: Front::new(config),
             limits: Limits::new(now),
             doors: Doors::new(),
+            auth: Auth::new(&waker, now)?,
             files: Files::new(waker),
             room: false,
             shared,
@@ -218,7 +223,10 @@ impl Proxy {
             Source::Client(key) => self.client_ready(key.into(), edge),
             Source::Upstream(key) => self.conn_ready(key.into(), edge),
             Source::Listener(key) => self.listener_ready(key.into()),
-            Source::Worker => self.worked(),
+            Source::Worker => {
+                self.worked();
+                self.recognize();
+            }
             Source::Signals
             | Source::Notify
             | Source::Control

@@ -19,6 +19,7 @@ impl Proxy {
         self.doors.peers.configure(config.http.connections_per_client, counted);
         self.shared.access.switch(config.log.access);
         self.front.configure(config);
+        self.auth.configure(config.auth.plain);
     }
 
     /// The unit is another, or new: binds its socket if that has changed, and routes to it. Only a unit without a
@@ -100,7 +101,7 @@ impl Proxy {
                 self.refuse_client(key, 404, "no application answers here", None);
             }
             Phase::Exchange | Phase::Tunnel => self.close(key),
-            Phase::Preamble | Phase::Head | Phase::Body | Phase::File | Phase::Last | Phase::Linger => {}
+            Phase::Preamble | Phase::Head | Phase::Auth | Phase::Body | Phase::File | Phase::Last | Phase::Linger => {}
         }
     }
 }

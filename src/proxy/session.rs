@@ -35,7 +35,7 @@ impl Proxy {
                 Phase::Preamble => self.read_preamble(key),
                 Phase::Head => self.read_request(key),
                 Phase::Body => self.gather(key),
-                Phase::Waiting => self.keep_waiting(key),
+                Phase::Auth | Phase::Waiting => self.keep_waiting(key),
                 Phase::Exchange => self.exchange(key),
                 Phase::File => self.send_file(key),
                 Phase::Tunnel => self.tunnel(key),
@@ -106,7 +106,9 @@ impl Proxy {
         let step = match RequestHead::parse(bytes) {
             Ok(Some(head)) => {
                 let taken = self.begin(key, &head, &bytes[head.len..]) + head.len;
-                self.keep_input(key, &bytes[taken..]);
+                // It is read again when it is known whether its password is right.
+                let waits = self.clients.get(key).is_some_and(|client| client.phase == Phase::Auth);
+                self.keep_input(key, &bytes[if waits { 0 } else { taken }..]);
                 // We may have answered already: then these bytes are the next request.
                 if let Some(client) = self.clients.get_mut(key) {
                     client.fresh = !client.input.is_empty();
@@ -214,7 +216,7 @@ impl Proxy {
         let phase = client.phase;
         self.end_gathering(key);
         let Some(client) = self.clients.get_mut(key) else { return };
-        if matches!(phase, Phase::Body | Phase::Waiting | Phase::Exchange | Phase::File) {
+        if matches!(phase, Phase::Auth | Phase::Body | Phase::Waiting | Phase::Exchange | Phase::File) {
             let exchange = &mut client.exchange;
             // nginx's code for a client that left before its answer.
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
@@ -261,6 +263,7 @@ impl Proxy {
                 self.answer(key, 408, "the request head did not come in time", None);
                 self.advance(key);
             }
+            Phase::Auth => self.auth_due(key),
             Phase::Body => self.refuse_client(key, 408, "the request body did not come in time", None),
             Phase::Waiting => self.wait_due(key),
             Phase::Exchange => self.exchange_due(key),

@@ -146,6 +146,19 @@ impl fmt::Display for Target {
     }
 }
 
+impl fmt::Display for Away {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Replay(target) => write!(f, "replay to {target}"),
+            Self::Proxy(target) => write!(f, "sent to {target}"),
+            Self::Redirect(target) => write!(f, "redirect to {target}"),
+            Self::Failed(target) => write!(f, "replay to {target} failed: 503"),
+            Self::Circle(target) => write!(f, "sent in circles, to {target}: 508"),
+            Self::Stuck(target) => write!(f, "no way to {target}: 413"),
+        }
+    }
+}
+
 /// As Go writes it: Fly's proxy takes "30s" and "800ms".
 fn span(span: Duration) -> String {
     match span.subsec_millis() {

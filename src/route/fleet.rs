@@ -9,6 +9,7 @@ use super::away::without_mark;
 use super::placement::home;
 use super::replay::{Replays, on_fly};
 use super::sticky::{Stay, Sticky};
+use super::trace::Trace;
 use super::variant::{field, side};
 use super::{Away, Decision, Request, Target};
 use crate::config::{self, Config, Fallback, Machine, Placement, Variant, Via};
@@ -42,6 +43,8 @@ pub struct Chosen {
     pub variant: Option<Arc<Variant>>,
     /// Values of Set-Cookie for the client.
     pub cookies: Vec<String>,
+    /// The target without the mark of another machine's redirect, if it has one.
+    pub target: Option<String>,
 }
 
 impl Fleet {
@@ -84,35 +87,40 @@ impl Fleet {
     }
 
     /// Where a `[[replay]]` sends a request.
-    pub fn replay(&self, request: &Request<'_>, path: &Path<'_>) -> Option<Decision> {
-        self.replays.judge(request, path, &self.config.machine).map(Decision::Away)
+    pub fn replay(&self, request: &Request<'_>, path: &Path<'_>) -> Option<Away> {
+        self.replays.judge(request, path, &self.config.machine)
     }
 
-    /// Who answers a request to this tenant. The mark of another machine's redirect is taken from the path.
-    pub fn decide(&self, unit: UnitId, request: &Request<'_>, path: &mut Path<'_>) -> Decision {
+    /// Who answers a request to this tenant.
+    pub fn decide(&self, unit: UnitId, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Decision {
         if let Some(target) = self.others.get(unit) {
             let via = self.config.placement.as_ref().map_or(Via::Replay, |placement| placement.keys.via);
             if let Some(away) = Target::reach(target, via, request, path.query()) {
+                trace.told("placement", || away.to_string());
                 return Decision::Away(away);
             }
         }
-        let mut chosen = Chosen { unit, variant: None, cookies: Vec::new() };
+        let target = without_mark(path.path(), path.query());
+        let mut chosen = Chosen { unit, variant: None, cookies: Vec::new(), target };
         if let Some(sticky) = &self.sticky {
             match sticky.judge(request, path) {
-                Stay::There(away) => return Decision::Away(away),
+                Stay::There(away) => {
+                    trace.told("sticky", || away.to_string());
+                    return Decision::Away(away);
+                }
                 Stay::Renew => chosen.cookies.push(sticky.field()),
                 Stay::Here => {}
             }
         }
-        if let Some(Ok(clean)) =
-            without_mark(path.path(), path.query()).map(|target| Path::parse(&target).map(Path::into_owned))
-        {
-            *path = clean;
-        }
         self.vary(&mut chosen, request, path);
         match chosen {
-            Chosen { unit, variant: None, cookies } if cookies.is_empty() => Decision::Tenant(unit),
-            chosen => Decision::Chosen(chosen),
+            Chosen { unit, variant: None, cookies, target: None } if cookies.is_empty() => Decision::Tenant(unit),
+            chosen => {
+                if let Some(variant) = &chosen.variant {
+                    trace.told("variant", || format!("{}: {}", variant.name, variant.to));
+                }
+                Decision::Chosen(chosen)
+            }
         }
     }
 

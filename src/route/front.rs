@@ -5,8 +5,13 @@
 
 use std::net::IpAddr;
 
+use slotmap::SecondaryMap;
+
 use super::fleet::Fleet;
+use super::guard::{Access, Guard};
+use super::reroute::{Elsewhere, Reroute, Reroutes};
 use super::table::Table;
+use super::trace::Trace;
 use super::{Away, Chosen};
 use crate::config::Config;
 use crate::http::{Fields, Framing, Path, RequestHead};
@@ -43,6 +48,8 @@ impl<'r> Request<'r> {
 /// Who answers a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
+    /// Nobody here: the client is sent elsewhere.
+    Elsewhere(Elsewhere),
     /// This tenant.
     Tenant(UnitId),
     /// A tenant, with something special about it.
@@ -57,8 +64,12 @@ pub enum Decision {
 #[derive(Debug, Default)]
 pub struct Front {
     health: String,
+    reroutes: Reroutes,
+    guard: Guard,
     tenants: Table,
     fleet: Fleet,
+    /// Length of the path that wants a slash behind it.
+    slashed: SecondaryMap<UnitId, usize>,
 }
 
 impl Front {
@@ -73,11 +84,17 @@ impl Front {
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
         self.fleet.configure(config);
+        self.reroutes = Reroutes::new(config);
+        self.guard.configure(&config.auth);
     }
 
     /// Adds a tenant's route.
     pub fn insert(&mut self, route: &Route, unit: UnitId) {
         self.tenants.insert(route, unit);
+        if route.trailing_slash && !route.path.is_empty() {
+            self.slashed.insert(unit, route.path.len());
+        }
+        self.guard.insert(route, unit);
     }
 
     /// A tenant is called so: its machine and its stand-ins are found by that.
@@ -94,6 +111,8 @@ impl Front {
     pub fn remove(&mut self, unit: UnitId) {
         self.fleet.remove(unit);
         self.tenants.remove(unit);
+        self.slashed.remove(unit);
+        self.guard.remove(unit);
     }
 
     /// It is the path of the health check, which tells of each tenant below its prefix.
@@ -101,14 +120,34 @@ impl Front {
         path == self.health
     }
 
-    /// Who answers a request that needs no further permission. A rewrite leaves the path that is served in `path`.
-    pub fn decide(&self, request: &Request<'_>, path: &mut Path<'_>) -> Decision {
+    /// Whether a request needs a name and a password. Asked before all rules but the health check.
+    pub fn access(&self, host: &str, path: &Path<'_>) -> Access<'_> {
+        let unit = if self.guard.asks_tenants() { self.tenants.find(host, path.path()) } else { None };
+        self.guard.access(path.plain(), unit)
+    }
+
+    /// Redirects and rewrites, behind the permission for `path`. A rewrite leaves the path that is served in `path`, and that
+    /// one needs permission too: who asks may not reach by another name what is locked.
+    pub fn reroute(&self, request: &Request<'_>, path: &mut Path<'_>, trace: &mut impl Trace) -> Reroute {
+        self.reroutes.apply(request, path, trace)
+    }
+
+    /// Who answers a request that has been rerouted and needs no further permission.
+    pub fn decide(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Decision {
         if let Some(away) = self.fleet.replay(request, path) {
-            return away;
+            trace.told("replay", || away.to_string());
+            return Decision::Away(away);
         }
-        match self.tenants.find(request.host, path.path()) {
-            Some(unit) => self.fleet.decide(unit, request, path),
-            None => Decision::NotFound,
+        let Some(unit) = self.tenants.find(request.host, path.path()) else {
+            trace.none("tenant");
+            return Decision::NotFound;
+        };
+        trace.unit(unit);
+        if self.slashed.get(unit) == Some(&path.path().len()) && matches!(request.method, "GET" | "HEAD") {
+            let elsewhere = Elsewhere::slash(path);
+            trace.told("trailing_slash", || elsewhere.to_string());
+            return Decision::Elsewhere(elsewhere);
         }
+        self.fleet.decide(unit, request, path, trace)
     }
 }

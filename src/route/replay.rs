@@ -23,7 +23,7 @@ impl Replays {
 
     /// Where a request goes; `None`: it stays here.
     pub fn judge(&self, request: &Request<'_>, path: &Path<'_>, machine: &Machine) -> Option<Away> {
-        let (keys, target) = self.0.iter().find(|(keys, _)| covers(keys, request.method, path))?;
+        let (_, target) = self.0.iter().find(|(keys, _)| covers(keys, request.method, path))?;
         if is_here(target, machine) || (target.prefer && is_preferred(request, machine)) {
             return None;
         }

@@ -108,7 +108,9 @@ impl Kind {
             b"weight" => Self::Between(1, 10_000),
             b"memory" | b"tasks" => Self::Size,
             b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
-            b"groups" | b"directories" | b"methods" | b"patterns" | b"roots" => Self::List(&Self::Text),
+            b"groups" | b"directories" | b"methods" | b"patterns" | b"roots" | b"public" | b"expressions" => {
+                Self::List(&Self::Text)
+            }
             b"accel" => Self::Variables,
             b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
@@ -124,7 +126,9 @@ impl Kind {
             }
             b"cookie_path" => Self::Text,
             b"some_path" | b"expression" | b"url" | b"health_path" | b"authorities" => Self::Text,
-            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" => Self::Text,
+            b"moved" => Self::Integer,
+            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" | b"realm"
+            | b"own_realm" => Self::Text,
             _ => Self::Any,
         }
     }

@@ -7,8 +7,10 @@ use proptest::sample::Index;
 
 use super::random::Act;
 use crate::config;
-use crate::manager::{Action, Event, Exit, JobId, Manager, Notice, Step, Whom};
+use crate::manager::{Action, Event, Exit, Manager, Notice, Step, Whom};
 use crate::unit::{KillMode, Pass, ServiceType, Signal, Target, Unit, UnitId};
+
+mod acts;
 
 const BUDGET: Duration = Duration::from_secs(8);
 
@@ -315,94 +317,6 @@ impl World {
         self.now = now;
         self.manager.elapse(now);
         assert!(self.manager.deadline().is_none_or(|at| at > now), "a deadline is left behind");
-        self.perform();
-    }
-
-    pub(super) fn act(&mut self, act: Act) {
-        match act {
-            Act::Pass(millis) => self.pass(millis),
-            Act::Ask(index, kind) => {
-                let job = self.asked.len() as u64;
-                self.asked.insert(job);
-                self.event(Event::Asked(JobId(job), self.any(index), kind));
-            }
-            Act::Want(index) => self.event(Event::Wanted(self.any(index))),
-            Act::Unwant(index) => self.event(Event::Unwanted(self.any(index))),
-            Act::Idle(index) => self.event(Event::Idled(self.any(index))),
-            Act::Idlest(index) => self.event(Event::Idlest(self.any(index))),
-            Act::Drain(index) => self.event(Event::Drained(self.any(index))),
-            Act::Reach(index) => self.event(Event::Reached(self.any(index))),
-            Act::Ready(index) => self.event(Event::Notified(self.any(index), Notice::Ready)),
-            Act::Stopping(index) => self.event(Event::Notified(self.any(index), Notice::Stopping)),
-            Act::Execute(index) => {
-                if let Some((pid, id, _)) = self.process(index, |role| role != Role::Rest) {
-                    self.executed(id, pid);
-                }
-            }
-            Act::Exit(index, exit) => {
-                if let Some((pid, _, role)) = self.process(index, |role| role != Role::Rest) {
-                    // A command mostly succeeds, or nothing would ever be started.
-                    let lucky = role != Role::Own(Step::Start) && !self.whim(pid).is_multiple_of(4);
-                    self.exit(pid, if lucky { Exit::Code(0) } else { exit });
-                }
-            }
-            Act::Say(index, notice) => self.event(Event::Notified(self.any(index), notice)),
-            Act::MainPid(index) => self.another_main(index),
-            Act::Fork(index) => {
-                if let Some((_, id, _)) = self.process(index, |role| role != Role::Rest) {
-                    self.next += 1;
-                    self.processes.insert(self.next, (id, Role::Rest));
-                }
-            }
-            Act::Leave(index) => {
-                if let Some((pid, ..)) = self.process(index, |role| role == Role::Rest) {
-                    self.exit(pid, Exit::Code(0));
-                }
-            }
-            Act::Stray(pid) => self.event(Event::Exited { pid, exit: Exit::Code(0), rest: false }),
-            Act::Replace(units) => self.replace(units),
-            Act::Signal => {
-                self.signalled = self.signalled.or(Some(self.now));
-                self.event(Event::Signalled);
-            }
-        }
-    }
-
-    /// Its program runs; some end in the same turn, before anything that follows from it is done.
-    fn executed(&mut self, id: UnitId, pid: u32) {
-        self.manager.dispatch(self.now, Event::Executed(id, pid));
-        self.hasty = self.whim(pid).is_multiple_of(5);
-        if self.hasty {
-            self.processes.remove(&pid);
-            let rest = self.alive_as(id, |role| role == Role::Rest) > 0;
-            self.manager.dispatch(self.now, Event::Exited { pid, exit: Exit::Code(self.whim(pid) % 2), rest });
-        }
-        self.perform();
-        self.hasty = false;
-    }
-
-    fn replace(&mut self, units: Vec<Unit>) {
-        let names: BTreeSet<_> = units.iter().map(|unit| unit.name.to_string()).collect();
-        (self.replaced, self.reloaded) = (true, true);
-        let pool = config::Pool { boots: self.boots, running: self.running };
-        self.manager.replace(self.now, units, pool, config::Shutdown { budget: BUDGET });
-        if self.manager.closing.is_none() {
-            let known = |name: &String| self.manager.find(name).is_some();
-            assert!(names.iter().all(known), "a unit is missing");
-            assert!((0..8).all(|n| names.contains(&format!("u{n}")) == known(&format!("u{n}"))));
-        }
-        self.perform();
-    }
-
-    /// MAINPID= of a process that was left behind: the main one is one of those from now on.
-    fn another_main(&mut self, index: Index) {
-        let Some((pid, id, _)) = self.process(index, |role| role == Role::Rest) else { return };
-        let old = self.manager.main(id);
-        self.manager.dispatch(self.now, Event::Notified(id, Notice::MainPid(pid)));
-        if let Some(old) = old.filter(|_| self.manager.main(id) == Some(pid)) {
-            self.processes.insert(old, (id, Role::Rest));
-            self.processes.insert(pid, (id, Role::Own(Step::Start)));
-        }
         self.perform();
     }
 

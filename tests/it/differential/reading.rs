@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tenantd::http::Path;
+
 use crate::targets::strict;
 
 /// Method, target, body and host, the long ones as length and CRC-32, as `X-Read` says them.
@@ -9,9 +11,11 @@ use crate::targets::strict;
 pub struct Reading(String);
 
 impl Reading {
-    /// Our own.
+    /// Our own. A target is the same in all its forms: tenantd forwards the canonical one, the others what was sent.
     pub fn of(request: &strict::Message) -> Self {
-        let (method, target) = (request.method(), request.target().as_bytes());
+        let path = Path::parse(request.target());
+        let target = path.as_ref().map_or(request.target(), Path::target).as_bytes();
+        let method = request.method();
         let host = request.field("host").unwrap_or_default().to_ascii_lowercase();
         let (target_crc, body_crc, host_crc) = (crc32(target), crc32(&request.body), crc32(&host));
         Self(format!("{method} {}:{target_crc:08x} {}:{body_crc:08x} {host_crc:08x}", target.len(), request.body.len()))
