@@ -20,7 +20,7 @@ pub(super) struct Options {
 }
 
 /// Short, long, the verbs that understand it.
-const OPTIONS: [(Option<char>, &str, &[&str]); 11] = [
+const OPTIONS: [(Option<char>, &str, &[&str]); 16] = [
     (Some('f'), "follow", &["logs"]),
     (Some('n'), "lines", &["logs"]),
     (None, "since", &["logs"]),
@@ -32,6 +32,11 @@ const OPTIONS: [(Option<char>, &str, &[&str]); 11] = [
     (Some('s'), "signal", &["kill"]),
     (None, "kill-whom", &["kill"]),
     (None, "add", &["placement"]),
+    (None, "out", &["import"]),
+    (None, "root", &["import"]),
+    (None, "watch", &["import"]),
+    (None, "check", &["import"]),
+    (None, "force", &["import"]),
 ];
 
 /// After it the client does not wait.
@@ -53,6 +58,7 @@ impl Options {
         &mut self,
         name: &'static str,
         logs: &mut super::logs::Options,
+        import: &mut super::import::Options,
         parser: &mut Parser,
     ) -> Result<(), lexopt::Error> {
         self.given.push(name);
@@ -61,6 +67,8 @@ impl Options {
             "follow" => logs.follow = true,
             "lines" => logs.lines = Some(text()?),
             "since" => logs.since = Some(text()?),
+            "out" => import.out = Some(text()?.into()),
+            "root" => import.root = Some(text()?.into()),
             "property" => self.properties.extend(text()?.split(',').map(str::to_owned)),
             "state" => self.states.extend(text()?.split(',').map(str::to_owned)),
             "failed" => self.states.push("failed".to_owned()),

@@ -71,11 +71,12 @@ fn text(loaded: &Loaded, next: &Placement, rows: &[Row<'_>], added: Option<&str>
         let _ = writeln!(text, "{machine:<width$}  {count:>7}  {:>4.1}%{here}{new}", percent(count, rows.len()));
     }
     text.push('\n');
+    let line = |row: &Row<'_>| format!("{:<width$}  {}\n", row.machine, row.unit);
     let Some(added) = added else {
-        rows.iter().for_each(|row| drop(writeln!(text, "{:<width$}  {}", row.machine, row.unit)));
+        text.extend(rows.iter().map(line));
         return text;
     };
-    moves(rows).for_each(|row| drop(writeln!(text, "{:<width$}  {}", row.machine, row.unit)));
+    text.extend(moves(rows).map(line));
     let (count, all) = (moves(rows).count(), rows.len());
     let _ = writeln!(text, "{count} of {all} tenants ({:.1}%) move to {added}; all others stay", percent(count, all));
     text

@@ -8,7 +8,7 @@ use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::check;
-use super::{Config, Diagnostic, Fleet, Redirect, RequestLimit, Rewrite, SECTIONS, Top};
+use super::{Config, Diagnostic, Fleet, Redirect, Remote, RequestLimit, Rewrite, SECTIONS, Top};
 use crate::unit::layers::{Layer, Layers};
 use crate::unit::report::{Place, Report};
 use crate::unit::section::{Fields, Section, check_sections};
@@ -132,6 +132,7 @@ fn read(
         runtime_directory,
         http: section(layers, &mut cx),
         limits: RequestLimit::read_all(layers, &mut cx),
+        proxies: Remote::read_all(layers, &mut cx),
         redirects: Redirect::read_all(layers, &mut cx),
         rewrites: Rewrite::read_all(layers, &mut cx),
         health: section(layers, &mut cx),

@@ -3,12 +3,15 @@
 mod auth;
 mod budget;
 mod check;
+mod destination;
 mod difference;
 mod expression;
 mod fleet;
 mod limit;
 mod load;
 mod network;
+mod pem;
+mod proxy;
 mod redirect;
 mod replacement;
 mod rewrite;
@@ -23,6 +26,7 @@ use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
+pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
 pub use expression::Expression;
 pub use fleet::{
@@ -32,6 +36,7 @@ pub use fleet::{
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
+pub use proxy::{Authorities, Paths, ProxyKeys, Remote, Strip};
 pub use redirect::{Redirect, RedirectKeys};
 pub use replacement::Replacement;
 pub use rewrite::{Rewrite, RewriteKeys};
@@ -60,6 +65,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     RequestLimit::DOC,
     RedirectKeys::DOC,
     RewriteKeys::DOC,
+    ProxyKeys::DOC,
     Pool::DOC,
     Shutdown::DOC,
     Log::DOC,
@@ -76,6 +82,8 @@ pub struct Config {
     pub http: Http,
     /// How many requests there may be.
     pub limits: Vec<RequestLimit>,
+    /// Requests that other servers answer.
+    pub proxies: Vec<Remote>,
     /// Paths that are at another address.
     pub redirects: Vec<Redirect>,
     /// Paths that are served as others.
@@ -103,6 +111,7 @@ impl Default for Config {
             runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
             http: Http::default(),
             limits: Vec::new(),
+            proxies: Vec::new(),
             redirects: Vec::new(),
             rewrites: Vec::new(),
             health: Health::default(),

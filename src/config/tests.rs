@@ -186,8 +186,11 @@ fn every_key_of_the_daemon() {
         connections_per_client = 8\n[[limit]]\nname = 'login'\nrate = '10/m'\nburst = 3\nby = 'tenant'\npath = '/login'\n\
         methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n\
         [[redirect]]\nfrom = '^/a/(.*)'\nto = '/b/$1'\nstatus = 308\nmethods = ['GET']\nhost = 'Example.com'\n[[redirect]]\nfrom = 'x'\n\
-        to = 'y'\n[[rewrite]]\nfrom = '^/c'\nto = '/d?'\nmethods = ['POST']\n\
-        [health]\npath = '/alive'\n[auth]\nhtpasswd = '/h'\n\
+        to = 'y'\n[[rewrite]]\nfrom = '^/c'\nto = '/d?'\nmethods = ['POST']\n[[proxy]]\nname = 'api'\n\
+        path = '/api'\nmethods = ['GET']\ntargets = ['http://a/v1', 'https://b/v1']\nstrip = true\nheaders = { X-Site = '$host' }\n\
+        response_headers = { X-Frame-Options = 'DENY' }\nwebsocket = false\nauthorization = true\npreserve_host = true\n\
+        health_path = '/up?x'\nhealth_interval = '5s'\ntimeout_connect = 2\ntimeout_response = '9s'\ntimeout_idle = '1m'\n\
+        connections = 8\n[[proxy]]\nname = 'pw'\npattern = '^/password(/.*)'\ntarget = 'unix:/run/pw.sock:/x$1'\n[health]\npath = '/alive'\n[auth]\nhtpasswd = '/h'\n\
         realm = 'R'\npublic = ['/a/']\nexclude = ['^/$']\nplain = true\n[pool]\nboots = 6\n\
         [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
@@ -227,6 +230,7 @@ fn every_key_of_the_daemon() {
                 units: vec![],
             },
         ],
+        proxies: proxies(),
         redirects: vec![
             redirect(("^/a/(.*)", "/b/$1"), 308, &["GET"], Some("example.com")),
             redirect(("x", "y"), 302, &[], None),
@@ -252,6 +256,43 @@ fn every_key_of_the_daemon() {
     assert_eq!(loaded(&[("tenantd.toml", &format!("{text}\n{FLEET}"))]).config, expected);
     let one = loaded(&[("tenantd.toml", "http.listen = '0.0.0.0:80'")]);
     assert_eq!(one.config.http.listen, ["0.0.0.0:80".parse().unwrap()]);
+}
+
+/// What the two `[[proxy]]` above say.
+fn proxies() -> Vec<Remote> {
+    let pattern = Expression::new("^/password(/.*)").unwrap();
+    let api = ProxyKeys {
+        name: "api".into(),
+        path: Some("/api".into()),
+        methods: words(&["GET"]),
+        targets: words(&["http://a/v1", "https://b/v1"]),
+        strip: Strip::Path,
+        headers: vec![("X-Site".into(), FieldTemplate::parse("$host").unwrap())],
+        response_headers: vec![("X-Frame-Options".into(), "DENY".into())],
+        websocket: false,
+        authorization: Some(true),
+        preserve_host: true,
+        health_path: Some("/up?x".into()),
+        health_interval: Duration::from_secs(5),
+        timeout_connect: Duration::from_secs(2),
+        timeout_response: Duration::from_secs(9),
+        timeout_idle: Some(Duration::from_secs(60)),
+        connections: 8,
+        ..ProxyKeys::default()
+    };
+    let password = ProxyKeys {
+        name: "pw".into(),
+        pattern: Some(pattern.clone()),
+        target: Some("unix:/run/pw.sock:/x$1".into()),
+        websocket: true,
+        authorization: None,
+        ..ProxyKeys::default()
+    };
+    let targets = ["http://a/v1", "https://b/v1"].map(|url| Destination::parse(url, None).unwrap());
+    let own = Destination::parse("unix:/run/pw.sock:/x$1", Some(pattern.regex())).unwrap();
+    let own = Remote { keys: password, paths: Paths::Matching(pattern), targets: vec![own] };
+    assert!(own.passes_authorization());
+    vec![Remote { keys: api, paths: Paths::Below("/api".into()), targets: targets.to_vec() }, own]
 }
 
 const SHOWCASE: &str = r#"

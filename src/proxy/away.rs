@@ -39,8 +39,20 @@ impl Proxy {
         self.admit(key, chosen.unit, &RequestHead { target, ..*head }, rest)
     }
 
-    /// Another machine answers, or nobody. Nothing of the request's body is taken.
-    pub(super) fn send_away(&mut self, key: ClientKey, away: &Away, head: &RequestHead<'_>, path: &Path<'_>) -> usize {
+    /// Another machine answers, or nobody. Returns how much of `rest` belongs to the request's body and was taken.
+    pub(super) fn send_away(
+        &mut self,
+        key: ClientKey,
+        away: &Away,
+        head: &RequestHead<'_>,
+        path: &Path<'_>,
+        rest: &[u8],
+    ) -> usize {
+        if let Away::Proxy(target) = away
+            && let Some(index) = self.front.peer(target)
+        {
+            return self.admit_remote(key, index, head, path, rest);
+        }
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         let exchange = &mut client.exchange;
         exchange.by = if matches!(away, Away::Replay(_)) { By::Replay } else { By::Machine };

@@ -3,12 +3,15 @@
 use std::fmt::Write;
 
 use super::exchange::Exchange;
+use super::remote::Leg;
 
 /// Both, with their memory, which a connection keeps once it has needed it.
 #[derive(Debug, Default)]
 pub(super) struct Extra {
     added: Vec<u8>,
     noted: String,
+    /// Where the request is sent, if not to a tenant.
+    leg: Option<Leg>,
 }
 
 /// Who answered, for the log, where it is not the tenant.
@@ -23,6 +26,8 @@ pub(super) enum By {
     Replay,
     /// Another machine, or none that could be reached.
     Machine,
+    /// A target of a `[[proxy]]`, or tenantd in its place.
+    Proxy,
     /// A redirect.
     Redirect,
     /// Whoever asks for a name and a password.
@@ -37,6 +42,7 @@ impl By {
             Self::File => Some("file"),
             Self::Replay => Some("replay"),
             Self::Machine => Some("machine"),
+            Self::Proxy => Some("proxy"),
             Self::Redirect => Some("redirect"),
             Self::Auth => Some("auth"),
         }
@@ -67,11 +73,22 @@ impl Exchange {
         self.extra.as_deref().map_or("", |extra| &extra.noted)
     }
 
+    /// The request goes there.
+    pub fn set_leg(&mut self, leg: Leg) {
+        self.extra.get_or_insert_default().leg = Some(leg);
+    }
+
+    /// Where the request goes, if not to a tenant.
+    pub fn leg(&self) -> Option<Leg> {
+        self.extra.as_deref().and_then(|extra| extra.leg)
+    }
+
     /// Nothing any more.
     pub fn clear_extra(&mut self) {
         if let Some(extra) = &mut self.extra {
             extra.added.clear();
             extra.noted.clear();
+            extra.leg = None;
         }
     }
 }

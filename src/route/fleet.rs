@@ -1,11 +1,13 @@
 //! This machine among others: whether a request is answered here, and which unit answers it then.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use slotmap::SecondaryMap;
 
 use super::away::without_mark;
+use super::peers::places;
 use super::placement::home;
 use super::replay::{Replays, on_fly};
 use super::sticky::{Stay, Sticky};
@@ -31,6 +33,8 @@ pub(super) struct Fleet {
     others: SecondaryMap<UnitId, Arc<Target>>,
     /// Who may answer in the place of a tenant.
     variants: SecondaryMap<UnitId, Vec<(Arc<Variant>, UnitId)>>,
+    /// Places of targets among those that we send requests to, by address.
+    peers: HashMap<String, usize>,
     stale: bool,
 }
 
@@ -50,7 +54,8 @@ pub struct Chosen {
 impl Fleet {
     /// Other rules from now on; units stay.
     pub fn configure(&mut self, config: &Config) {
-        self.port = config.http.listen.first().map_or(80, |address| address.port());
+        self.port = port(config);
+        self.peers = places(config);
         self.config.clone_from(&config.fleet);
         let machine = &config.fleet.machine;
         self.replays = Replays::new(&config.fleet.replays, machine, self.port);
@@ -138,16 +143,15 @@ impl Fleet {
         }
     }
 
-    /// Every other machine, region and app that we may have to reach ourselves.
-    pub fn targets(&self) -> Vec<Arc<Target>> {
-        let mut all: Vec<Arc<Target>> = self.replays.targets().cloned().collect();
-        all.extend(self.others.values().cloned());
-        all.extend(self.sticky.iter().flat_map(Sticky::targets).map(Arc::new));
-        all.retain(|target| target.address.is_some());
-        all.sort_by(|a, b| a.address.cmp(&b.address));
-        all.dedup_by(|a, b| a.address == b.address);
-        all
+    /// The place of a target among [`super::remotes()`].
+    pub fn peer(&self, target: &Target) -> Option<usize> {
+        self.peers.get(target.address.as_deref()?).copied()
     }
+}
+
+/// The port of our front door, which is that of all machines of the same kind.
+pub(super) fn port(config: &Config) -> u16 {
+    config.http.listen.first().map_or(80, |address| address.port())
 }
 
 /// Tenants whose machine is another.
@@ -166,7 +170,8 @@ fn others(
     names.iter().filter_map(|(unit, name)| Some((unit, of(name)?))).collect()
 }
 
-fn target(placement: &Placement, machine: &str, own: &Machine, port: u16) -> Target {
+/// A machine of a placement.
+pub(super) fn target(placement: &Placement, machine: &str, own: &Machine, port: u16) -> Target {
     let fly = || own.app.as_ref().map(|app| on_fly(machine, app, port));
     Target {
         app: own.app.clone(),

@@ -9,10 +9,11 @@ use slotmap::SecondaryMap;
 
 use super::fleet::Fleet;
 use super::guard::{Access, Guard};
+use super::remote::Remotes;
 use super::reroute::{Elsewhere, Reroute, Reroutes};
 use super::table::Table;
 use super::trace::Trace;
-use super::{Away, Chosen};
+use super::{Away, Chosen, Target};
 use crate::config::Config;
 use crate::http::{Fields, Framing, Path, RequestHead};
 use crate::unit::{Name, Route, UnitId};
@@ -50,6 +51,8 @@ impl<'r> Request<'r> {
 pub enum Decision {
     /// Nobody here: the client is sent elsewhere.
     Elsewhere(Elsewhere),
+    /// A target of the `[[proxy]]` of this index.
+    Remote(usize),
     /// This tenant.
     Tenant(UnitId),
     /// A tenant, with something special about it.
@@ -64,6 +67,7 @@ pub enum Decision {
 #[derive(Debug, Default)]
 pub struct Front {
     health: String,
+    remotes: Remotes,
     reroutes: Reroutes,
     guard: Guard,
     tenants: Table,
@@ -84,6 +88,7 @@ impl Front {
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
         self.fleet.configure(config);
+        self.remotes.configure(&config.proxies);
         self.reroutes = Reroutes::new(config);
         self.guard.configure(&config.auth);
     }
@@ -100,6 +105,11 @@ impl Front {
     /// A tenant is called so: its machine and its stand-ins are found by that.
     pub fn name(&mut self, unit: UnitId, name: &Name) {
         self.fleet.insert(unit, name);
+    }
+
+    /// The place of another machine among [`super::remotes()`].
+    pub fn peer(&self, target: &Target) -> Option<usize> {
+        self.fleet.peer(target)
     }
 
     /// All units are there.
@@ -137,6 +147,9 @@ impl Front {
         if let Some(away) = self.fleet.replay(request, path) {
             trace.told("replay", || away.to_string());
             return Decision::Away(away);
+        }
+        if let Some(index) = self.remotes.find(request.method, path.path(), trace) {
+            return Decision::Remote(index);
         }
         let Some(unit) = self.tenants.find(request.host, path.path()) else {
             trace.none("tenant");

@@ -31,8 +31,8 @@ impl Replays {
     }
 
     /// Every target that may be reached by us.
-    pub fn targets(&self) -> impl Iterator<Item = &Arc<Target>> {
-        self.0.iter().map(|(_, target)| target)
+    pub fn targets(&self) -> Vec<Target> {
+        self.0.iter().map(|(_, target)| Target::clone(target)).collect()
     }
 }
 

@@ -77,8 +77,9 @@ impl Sticky {
     }
 
     /// Every target that may be reached by us.
-    pub fn targets(&self) -> impl Iterator<Item = Target> {
-        self.config.keys.machines.iter().filter(|machine| **machine != self.own).map(|machine| self.target(machine))
+    pub fn targets(&self) -> Vec<Target> {
+        let others = self.config.keys.machines.iter().filter(|machine| **machine != self.own);
+        others.map(|machine| self.target(machine)).collect()
     }
 
     fn target(&self, machine: &str) -> Target {

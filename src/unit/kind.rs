@@ -118,7 +118,6 @@ impl Kind {
             b"replay_status" => Self::Between(200, 599),
             b"port" => Self::Between(1, 65_535),
             b"percent" => Self::Between(0, 100),
-            b"span" => Self::Duration,
             b"fallback" => Self::Words(&["force_self", "prefer_self", "none"]),
             b"labels" => Self::List(&Self::Text),
             b"label" | b"some_label" | b"regions" | b"target" | b"cookie" | b"header" | b"query" | b"variable" => {
@@ -126,6 +125,10 @@ impl Kind {
             }
             b"cookie_path" => Self::Text,
             b"some_path" | b"expression" | b"url" | b"health_path" | b"authorities" => Self::Text,
+            b"urls" => Self::List(&Self::Text),
+            b"request_fields" | b"answer_fields" => Self::Variables,
+            b"choice" => Self::Boolean,
+            b"span" => Self::Duration,
             b"moved" => Self::Integer,
             b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" | b"realm"
             | b"own_realm" => Self::Text,

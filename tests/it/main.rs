@@ -42,6 +42,7 @@ mod forward_upstream;
 mod fuzz;
 mod hostile;
 mod idle;
+mod import;
 mod init;
 mod init_signals;
 mod init_trouble;
