@@ -5,8 +5,8 @@ use crate::unit::section::section;
 use crate::unit::value::{Cx, Value};
 
 section! {
-    /// Who this machine is among several of the same kind, for [[replay]], [sticky] and [placement]. On Fly.io nothing needs to
-    /// be written.
+    /// Who this machine is among several of the same kind, for [[replay]], [sticky] and [placement]. On Fly.io nothing
+    /// needs to be written.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Machine in "machine" (fields) {
         /// Its name, as the other machines call it; default: FLY_MACHINE_ID, else the host name.

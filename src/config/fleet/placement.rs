@@ -12,9 +12,10 @@ use crate::unit::value::{Cx, Value};
 use crate::unit::{Kind, Pattern};
 
 section! {
-    /// Tenants are spread over machines of the same kind: each tenant is served by one of them, whichever the client asks. All
-    /// machines have the same units; those of others get no requests here, and so are never started (one that is wanted by boot
-    /// is). Adding a machine moves about its share of the tenants, all of them to it: see `tenantd placement --add`.
+    /// Tenants are spread over machines of the same kind: each tenant is served by one of them, whichever the client asks.
+    /// All machines have the same units; those of others get no requests here, and so are never started (one that is wanted
+    /// by boot is). Adding a machine moves about its share of the tenants, all of them to it: see
+    /// `tenantd placement --add`.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct PlacementKeys in "placement" (fields) {
         /// All machines, this one included, by their [machine] id. Either this or `file`.

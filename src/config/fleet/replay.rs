@@ -13,10 +13,11 @@ use crate::unit::section::{Fields, Section, section};
 use crate::unit::value::{Cx, Value, between, positive};
 
 section! {
-    /// Requests that another region, app or machine answers, by Fly.io's fly-replay: Fly's proxy is asked to send the request
-    /// there. The first that covers a request counts, after rewrites. Where the target is this machine the request stays here.
-    /// What cannot be replayed (a body of 1 MiB or more, or of unknown length) is sent to the target by tenantd itself, over
-    /// Fly's private network. Fly's proxy must be in `trusted_proxies`, so that its word that a replay failed is believed.
+    /// Requests that another region, app or machine answers, by Fly.io's fly-replay: Fly's proxy is asked to send the
+    /// request there. The first that covers a request counts, after rewrites. Where the target is this machine the request
+    /// stays here. What cannot be replayed (a body of 1 MiB or more, or of unknown length) is sent to the target by tenantd
+    /// itself, over Fly's private network. Fly's proxy must be in `trusted_proxies`, so that its word that a replay failed
+    /// is believed.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct ReplayKeys in "replay" [many] (fields) {
         /// Path prefix of whole segments ("/showcase/regions/ams"); "/" is every path. Either this or `pattern`.

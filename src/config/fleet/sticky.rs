@@ -15,9 +15,9 @@ use crate::unit::source::reason;
 use crate::unit::value::{Cx, Value, check_variable, positive};
 
 section! {
-    /// Clients stay with the machine that answered them first: it gives them a signed cookie with its name, and a request that
-    /// comes to another machine goes there. For requests to tenants; files, redirects and the like are answered anywhere. If the
-    /// machine is gone the cookie is renewed here.
+    /// Clients stay with the machine that answered them first: it gives them a signed cookie with its name, and a request
+    /// that comes to another machine goes there. For requests to tenants; files, redirects and the like are answered
+    /// anywhere. If Fly.io says that the machine is gone, or `machines` does not list it, the cookie is renewed here.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct StickyKeys in "sticky" (fields) {
         /// Name of the cookie; default "tenantd_machine".

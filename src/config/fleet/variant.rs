@@ -9,8 +9,9 @@ use crate::unit::value::{Cx, Value, between};
 use crate::unit::{Name, Pattern};
 
 section! {
-    /// Another unit answers in the place of a tenant, for some of its clients (A/B, canary, beta). Path and prefix stay those of
-    /// the tenant. Clients keep their side by a cookie; the log says variant=NAME. The first that takes a request counts.
+    /// Another unit answers in the place of a tenant, for some of its clients (A/B, canary, beta). Path and prefix stay
+    /// those of the tenant. Clients keep their side by a cookie; the log says variant=NAME. The first that takes a request
+    /// counts.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Variant in "variant" [many] (fields) {
         /// Its name, for the log and the cookie.
