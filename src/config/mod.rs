@@ -2,6 +2,7 @@
 
 mod auth;
 mod budget;
+mod cgi;
 mod check;
 mod destination;
 mod difference;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
+pub use cgi::Cgi;
 pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
 pub use expression::Expression;
@@ -65,6 +67,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     RequestLimit::DOC,
     RedirectKeys::DOC,
     RewriteKeys::DOC,
+    Cgi::DOC,
     ProxyKeys::DOC,
     Pool::DOC,
     Shutdown::DOC,
@@ -92,6 +95,8 @@ pub struct Config {
     pub health: Health,
     /// This machine among others.
     pub fleet: Fleet,
+    /// Paths that a script answers.
+    pub scripts: Vec<Cgi>,
     /// Who may see what.
     pub auth: Auth,
     /// How many tenants at once.
@@ -111,6 +116,7 @@ impl Default for Config {
             runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
             http: Http::default(),
             limits: Vec::new(),
+            scripts: Vec::new(),
             proxies: Vec::new(),
             redirects: Vec::new(),
             rewrites: Vec::new(),

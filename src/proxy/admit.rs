@@ -54,6 +54,7 @@ impl Proxy {
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {
             Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
+            Decision::Cgi(script) => self.call_script(key, script, head, &path, rest),
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
             Decision::Chosen(chosen) => self.admit_chosen(key, &chosen, head, rest),
             Decision::Away(away) => self.send_away(key, &away, head, &path, rest),

@@ -11,10 +11,11 @@ use super::fleet::Fleet;
 use super::guard::{Access, Guard};
 use super::remote::Remotes;
 use super::reroute::{Elsewhere, Reroute, Reroutes};
+use super::script;
 use super::table::Table;
 use super::trace::Trace;
 use super::{Away, Chosen, Target};
-use crate::config::Config;
+use crate::config::{Cgi, Config};
 use crate::http::{Fields, Framing, Path, RequestHead};
 use crate::unit::{Name, Route, UnitId};
 
@@ -53,6 +54,8 @@ pub enum Decision {
     Elsewhere(Elsewhere),
     /// A target of the `[[proxy]]` of this index.
     Remote(usize),
+    /// This one of the configuration's scripts.
+    Cgi(usize),
     /// This tenant.
     Tenant(UnitId),
     /// A tenant, with something special about it.
@@ -68,6 +71,7 @@ pub enum Decision {
 pub struct Front {
     health: String,
     remotes: Remotes,
+    scripts: Vec<Cgi>,
     reroutes: Reroutes,
     guard: Guard,
     tenants: Table,
@@ -89,6 +93,7 @@ impl Front {
         self.health.clone_from(&config.health.path);
         self.fleet.configure(config);
         self.remotes.configure(&config.proxies);
+        self.scripts.clone_from(&config.scripts);
         self.reroutes = Reroutes::new(config);
         self.guard.configure(&config.auth);
     }
@@ -148,6 +153,11 @@ impl Front {
             trace.told("replay", || away.to_string());
             return Decision::Away(away);
         }
+        if let Some(script) = script::find(&self.scripts, request.method, path.plain()) {
+            trace.rule("cgi", script, || self.scripts[script].exec.join(" "));
+            return Decision::Cgi(script);
+        }
+        trace.none("cgi");
         if let Some(index) = self.remotes.find(request.method, path.path(), trace) {
             return Decision::Remote(index);
         }

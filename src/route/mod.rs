@@ -13,6 +13,7 @@ mod remote;
 mod replay;
 mod reroute;
 mod rules;
+mod script;
 mod sticky;
 mod table;
 mod trace;
