@@ -235,14 +235,14 @@ fn a_showcase_of_371_tenants_boots_and_answers() {
     }
     assert_eq!(init.get("/showcase/demo/x").expect(200).json()["tenant"], "demo");
     assert_eq!(init.get("/showcase/elsewhere").expect(200).json()["tenant"], "index");
-    assert_eq!(init.get("/").status, 302);
+    assert_eq!(init.get("/").status(), 302);
     init.wait_active("hook-start", "active");
     assert_eq!(init.stop().code(), Some(0));
 }
 
-/// A tenantd with the imported directory, and a runtime directory of its own.
+/// A tenantd with the imported directory, but for what the harness says itself: the address and the runtime directory.
 fn started(out: &Path, address: std::net::SocketAddr) -> Init {
-    let setup = own_run(Init::new().usual_runtime());
+    let setup = Init::new();
     for (path, text) in below(out) {
         fs::create_dir_all(setup.path().join(&path).parent().expect("a directory")).expect("a directory");
         fs::write(setup.path().join(path), text).expect("a file");
@@ -310,7 +310,7 @@ fn a_file_that_changes_is_followed_and_the_daemon_reloads() {
     let says = |what: &str| fs::read_to_string(&said).is_ok_and(|text| text.contains(what));
     eventually("it cannot read what is not there", || says("cannot read"));
     fs::write(&source, yaml(&["a"])).expect("a file");
-    eventually("the tenant is there", || init.get("/a/").status == 200);
+    eventually("the tenant is there", || init.get("/a/").status() == 200);
     // Half of a file, and then a file that is wrong: all stays as it is.
     fs::write(&source, "server: { listen: [").expect("a file");
     eventually("the half is told", || says("navigator.yml:1:"));
@@ -319,7 +319,7 @@ fn a_file_that_changes_is_followed_and_the_daemon_reloads() {
     let beside = init.file("navigator.new");
     fs::write(&beside, yaml(&["a", "b"])).expect("a file");
     fs::rename(&beside, &source).expect("a rename");
-    eventually("the second tenant is there", || init.get("/b/").status == 200);
+    eventually("the second tenant is there", || init.get("/b/").status() == 200);
     assert_eq!(init.get("/b/").expect(200).json()["tenant"], "b");
     assert!(says("imported, 2 tenants; reloaded, 1 units changed"), "{:?}", fs::read_to_string(&said));
 }
