@@ -25,6 +25,7 @@ impl Config {
         found.add(Http::DOC.name, self.http.changed(&new.http));
         found.add("", (self.limits != new.limits).then_some("[[limit]]"));
         found.add("", (self.proxies != new.proxies).then_some("[[proxy]]"));
+        found.add("", (self.scripts != new.scripts).then_some("[[cgi]]"));
         found.add("", (self.redirects != new.redirects).then_some("[[redirect]]"));
         found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
         found.add(Health::DOC.name, self.health.changed(&new.health));
@@ -102,6 +103,24 @@ mod tests {
                 "timeout_idle",
                 "connections",
                 "ca_file",
+            ],
+        ),
+        (
+            "cgi",
+            &[
+                "path",
+                "exec",
+                "methods",
+                "user",
+                "group",
+                "allowed_users",
+                "environment",
+                "pass_environment",
+                "working_directory",
+                "timeout",
+                "reload_config",
+                "memory_max",
+                "running",
             ],
         ),
         ("redirect", &["from", "to", "status", "methods", "host"]),

@@ -2,6 +2,7 @@
 
 mod auth;
 mod budget;
+mod cgi;
 mod check;
 mod destination;
 mod difference;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
+pub use cgi::Cgi;
 pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
 pub use expression::Expression;
@@ -54,6 +56,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     RequestLimit::DOC,
     RedirectKeys::DOC,
     RewriteKeys::DOC,
+    Cgi::DOC,
     ProxyKeys::DOC,
     Pool::DOC,
     Shutdown::DOC,
@@ -79,6 +82,8 @@ pub struct Config {
     pub rewrites: Vec<Rewrite>,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// Paths that a script answers.
+    pub scripts: Vec<Cgi>,
     /// Who may see what.
     pub auth: Auth,
     /// How many tenants at once.
@@ -98,6 +103,7 @@ impl Default for Config {
             runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
             http: Http::default(),
             limits: Vec::new(),
+            scripts: Vec::new(),
             proxies: Vec::new(),
             redirects: Vec::new(),
             rewrites: Vec::new(),

@@ -54,6 +54,25 @@ fn redirect((from, to): (&str, &str), status: u16, methods: &[&str], host: Optio
     Redirect { when: When { from, methods: words(methods), host: host.map(str::to_owned) }, to, status }
 }
 
+/// What a `[[cgi]]` has that says nothing.
+fn plain_script() -> Cgi {
+    Cgi {
+        path: String::new(),
+        exec: Vec::new(),
+        methods: words(&["GET", "HEAD", "POST"]),
+        user: None,
+        group: None,
+        allowed_users: Vec::new(),
+        environment: [].into(),
+        pass_environment: Vec::new(),
+        working_directory: None,
+        timeout: Duration::from_secs(30),
+        reload_config: false,
+        memory_max: None,
+        running: 4,
+    }
+}
+
 #[test]
 fn every_key_of_the_daemon() {
     let text = "runtime_directory = '/r'\n[http]\nlisten = ['[::]:80', '127.0.0.1:0']\n\
@@ -67,7 +86,10 @@ fn every_key_of_the_daemon() {
         path = '/api'\nmethods = ['GET']\ntargets = ['http://a/v1', 'https://b/v1']\nstrip = true\nheaders = { X-Site = '$host' }\n\
         response_headers = { X-Frame-Options = 'DENY' }\nwebsocket = false\nauthorization = true\npreserve_host = true\n\
         health_path = '/up?x'\nhealth_interval = '5s'\ntimeout_connect = 2\ntimeout_response = '9s'\ntimeout_idle = '1m'\n\
-        connections = 8\n[[proxy]]\nname = 'pw'\npattern = '^/password(/.*)'\ntarget = 'unix:/run/pw.sock:/x$1'\n[health]\npath = '/alive'\n[auth]\nhtpasswd = '/h'\n\
+        connections = 8\n[[proxy]]\nname = 'pw'\npattern = '^/password(/.*)'\ntarget = 'unix:/run/pw.sock:/x$1'\n\
+        [[cgi]]\npath = '/a'\nexec = \"x 'y z'\"\nmethods = ['PUT']\nuser = 'root'\ngroup = '7'\nallowed_users = ['ann']\n\
+        environment = { A = 'b' }\npass_environment = ['C']\nworking_directory = '/w'\ntimeout = '5m'\n\
+        reload_config = true\nmemory_max = '1M'\nrunning = 2\n[[cgi]]\npath = '/b/*'\nexec = 'x'\n[health]\npath = '/alive'\n[auth]\nhtpasswd = '/h'\n\
         realm = 'R'\npublic = ['/a/']\nexclude = ['^/$']\nplain = true\n[pool]\nboots = 6\n\
         [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
@@ -106,6 +128,24 @@ fn every_key_of_the_daemon() {
                 methods: vec![],
                 units: vec![],
             },
+        ],
+        scripts: vec![
+            Cgi {
+                path: "/a".into(),
+                exec: vec!["x".into(), "y z".into()],
+                methods: vec!["PUT".into()],
+                user: Some("root".into()),
+                group: Some("7".into()),
+                allowed_users: vec!["ann".into()],
+                environment: [("A".into(), "b".into())].into(),
+                pass_environment: vec!["C".into()],
+                working_directory: Some("/w".into()),
+                timeout: Duration::from_secs(300),
+                reload_config: true,
+                memory_max: Some(1 << 20),
+                running: 2,
+            },
+            Cgi { path: "/b/*".into(), exec: vec!["x".into()], ..plain_script() },
         ],
         proxies: proxies(),
         redirects: vec![

@@ -12,6 +12,7 @@ pub(super) struct Extra {
     noted: String,
     /// Where the request is sent, if not to a tenant.
     leg: Option<Leg>,
+    user: String,
 }
 
 /// Who answered, for the log, where it is not the tenant.
@@ -24,6 +25,8 @@ pub(super) enum By {
     File,
     /// A target of a `[[proxy]]`, or tenantd in its place.
     Proxy,
+    /// A CGI script.
+    Cgi,
     /// A redirect.
     Redirect,
     /// Whoever asks for a name and a password.
@@ -37,6 +40,7 @@ impl By {
             Self::Tenant => None,
             Self::File => Some("file"),
             Self::Proxy => Some("proxy"),
+            Self::Cgi => Some("cgi"),
             Self::Redirect => Some("redirect"),
             Self::Auth => Some("auth"),
         }
@@ -77,12 +81,23 @@ impl Exchange {
         self.extra.as_deref().and_then(|extra| extra.leg)
     }
 
+    /// Whoever asks has said this name and its password.
+    pub fn know(&mut self, name: &str) {
+        name.clone_into(&mut self.extra.get_or_insert_default().user);
+    }
+
+    /// The name whose password was right; `None` where none was asked for.
+    pub fn user(&self) -> Option<&str> {
+        self.extra.as_deref().map(|extra| extra.user.as_str()).filter(|user| !user.is_empty())
+    }
+
     /// Nothing any more.
     pub fn clear_extra(&mut self) {
         if let Some(extra) = &mut self.extra {
             extra.added.clear();
             extra.noted.clear();
             extra.leg = None;
+            extra.user.clear();
         }
     }
 }

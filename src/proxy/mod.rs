@@ -10,6 +10,7 @@ mod batch;
 mod breaker;
 mod buffer;
 mod capacity;
+mod cgi;
 mod client;
 mod conn;
 mod deadlines;
@@ -61,6 +62,8 @@ use crate::unit::UnitId;
 use access::AccessLog;
 use auth::Auth;
 use batch::Batch;
+use cgi::Scripts;
+pub use cgi::{Order, RunKey, Script};
 use client::Client;
 use conn::{Conn, Origin};
 use door::Doors;
@@ -99,6 +102,10 @@ pub enum Fact {
     Reached(UnitId),
     /// A tenant has ended a connection, with itself perhaps.
     Lost,
+    /// A script is to be run.
+    Call(RunKey),
+    /// Its run is over, whatever it still does.
+    Cut(RunKey),
 }
 
 /// What a tenant has to do at the moment, for `status`.
@@ -125,6 +132,7 @@ pub struct Proxy {
     doors: Doors,
     files: Files,
     remotes: Remotes,
+    scripts: Scripts,
     auth: Auth,
     /// Somebody waits for a tenant to be idle.
     room: bool,
@@ -209,6 +217,7 @@ impl Proxy {
             auth: Auth::new(&waker, now)?,
             remotes: Remotes::new(waker.clone()),
             files: Files::new(waker),
+            scripts: Scripts::default(),
             room: false,
             shared,
         })
@@ -228,6 +237,7 @@ impl Proxy {
             Source::Client(key) => self.client_ready(key.into(), edge),
             Source::Upstream(key) => self.conn_ready(key.into(), edge),
             Source::Listener(key) => self.listener_ready(key.into()),
+            Source::Script(key) => self.script_ready(key.into()),
             Source::Worker => {
                 self.worked();
                 self.resolved();
@@ -281,6 +291,7 @@ impl Proxy {
     /// written.
     pub fn settle(&mut self) {
         self.attend_pending();
+        self.attend_orphans();
         self.deliver_all();
     }
 
@@ -299,7 +310,7 @@ impl Proxy {
 
     /// Somebody has more to do than this turn allowed.
     pub fn has_pending(&self) -> bool {
-        !self.shared.pending.is_empty() || !self.shared.batch.is_empty()
+        !self.shared.pending.is_empty() || !self.shared.batch.is_empty() || self.scripts.have_pending()
     }
 
     /// The next fact.

@@ -20,6 +20,7 @@ impl Proxy {
         self.shared.access.switch(config.log.access);
         self.front.configure(config);
         self.configure_remotes(&config.proxies);
+        self.scripts.configure(&config.scripts);
         self.auth.configure(config.auth.plain);
     }
 
@@ -101,7 +102,14 @@ impl Proxy {
                 self.refuse_client(key, 404, "no application answers here", None);
             }
             Phase::Exchange | Phase::Tunnel => self.close(key),
-            Phase::Preamble | Phase::Head | Phase::Auth | Phase::Body | Phase::File | Phase::Last | Phase::Linger => {}
+            Phase::Preamble
+            | Phase::Head
+            | Phase::Auth
+            | Phase::Body
+            | Phase::File
+            | Phase::Script
+            | Phase::Last
+            | Phase::Linger => {}
         }
     }
 }

@@ -8,9 +8,10 @@ use slotmap::SecondaryMap;
 use super::guard::{Access, Guard};
 use super::remote::Remotes;
 use super::reroute::{Elsewhere, Reroute, Reroutes};
+use super::script;
 use super::table::Table;
 use super::trace::Trace;
-use crate::config::Config;
+use crate::config::{Cgi, Config};
 use crate::http::{Fields, Path};
 use crate::unit::{Route, UnitId};
 
@@ -32,6 +33,8 @@ pub enum Decision {
     Elsewhere(Elsewhere),
     /// A target of the `[[proxy]]` of this index.
     Remote(usize),
+    /// This one of the configuration's scripts.
+    Cgi(usize),
     /// This tenant.
     Tenant(UnitId),
     /// Nobody: 404.
@@ -43,6 +46,7 @@ pub enum Decision {
 pub struct Front {
     health: String,
     remotes: Remotes,
+    scripts: Vec<Cgi>,
     reroutes: Reroutes,
     guard: Guard,
     tenants: Table,
@@ -62,6 +66,7 @@ impl Front {
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
         self.remotes.configure(&config.proxies);
+        self.scripts.clone_from(&config.scripts);
         self.reroutes = Reroutes::new(config);
         self.guard.configure(&config.auth);
     }
@@ -101,6 +106,11 @@ impl Front {
 
     /// Who answers a request that has been rerouted and needs no further permission.
     pub fn decide(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Decision {
+        if let Some(script) = script::find(&self.scripts, request.method, path.plain()) {
+            trace.rule("cgi", script, || self.scripts[script].exec.join(" "));
+            return Decision::Cgi(script);
+        }
+        trace.none("cgi");
         if let Some(index) = self.remotes.find(request.method, path.path(), trace) {
             return Decision::Remote(index);
         }

@@ -7,6 +7,7 @@ mod never_wake;
 mod remote;
 mod reroute;
 mod rules;
+mod script;
 mod table;
 mod trace;
 

@@ -122,7 +122,7 @@ impl Kind {
             b"span" => Self::Duration,
             b"moved" => Self::Integer,
             b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" | b"realm"
-            | b"own_realm" => Self::Text,
+            | b"own_realm" | b"script_path" => Self::Text,
             _ => Self::Any,
         }
     }

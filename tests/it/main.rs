@@ -24,6 +24,7 @@ mod activation;
 mod allocations;
 mod architecture;
 mod auth;
+mod cgi;
 mod config_broken;
 mod config_cli;
 mod conformance;
