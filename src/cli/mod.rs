@@ -14,6 +14,7 @@ mod kill;
 mod list;
 mod logs;
 mod options;
+mod placement;
 mod reload;
 mod route;
 mod run;
@@ -78,6 +79,7 @@ pub fn main() -> ExitCode {
         ["explain", topic @ ..] => explain::run(Some(&topic.join(" ")), arguments.json),
         ["schema"] => schema::run(None),
         ["schema", file] => schema::run(Some(file)),
+        ["placement"] => placement::run(&directory, options.machine.as_deref(), json),
         ["import", words @ ..] => import::run(words, &arguments.import, options, json),
         ["route", method, url] => route::run(&directory, method, url, options, json),
         ["route", ..] => usage("route: METHOD and URL, as in: tenantd route GET /boston"),

@@ -17,10 +17,12 @@ pub(super) struct Options {
     pub whom: Option<String>,
     /// The request of `route`.
     pub asked: super::route::Asked,
+    /// `--add`.
+    pub machine: Option<String>,
 }
 
 /// Short, long, the verbs that understand it.
-const OPTIONS: [(Option<char>, &str, &[&str]); 18] = [
+const OPTIONS: [(Option<char>, &str, &[&str]); 19] = [
     (Some('f'), "follow", &["logs"]),
     (Some('n'), "lines", &["logs"]),
     (None, "since", &["logs"]),
@@ -34,6 +36,7 @@ const OPTIONS: [(Option<char>, &str, &[&str]); 18] = [
     (Some('H'), "header", &["route"]),
     (None, "from", &["route"]),
     (None, "user", &["route"]),
+    (None, "add", &["placement"]),
     (None, "out", &["import"]),
     (None, "root", &["import"]),
     (None, "watch", &["import"]),
@@ -79,6 +82,7 @@ impl Options {
             "from" => self.asked.from = Some(text()?),
             "user" => self.asked.user = Some(text()?),
             "kill-whom" => self.whom = Some(text()?),
+            "add" => self.machine = Some(text()?),
             // Those that are only given or not.
             _ => {}
         }

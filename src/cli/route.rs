@@ -3,8 +3,10 @@
 mod ask;
 mod told;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path as File;
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use slotmap::SlotMap;
 
@@ -13,7 +15,7 @@ use super::options::Options;
 use super::{CONFIG, usage};
 use crate::config::{self, Loaded};
 use crate::http::{Path, RequestHead};
-use crate::route::{Access, Decision, Front, Request, Reroute, Trace};
+use crate::route::{Access, Away, Decision, Front, Request, Reroute, Trace};
 use crate::unit::{Unit, UnitId};
 use told::{Told, Verdict};
 
@@ -31,7 +33,7 @@ pub(super) struct Asked {
 /// Explains one decision. Exit code 0 if somebody answers, 1 if nobody does.
 pub(super) fn run(directory: &File, method: &str, url: &str, options: &Options, json: bool) -> ExitCode {
     let asked = &options.asked;
-    if let Some(from) = asked.from.as_deref().filter(|from| from.parse::<std::net::IpAddr>().is_err()) {
+    if let Some(from) = asked.from.as_deref().filter(|from| from.parse::<IpAddr>().is_err()) {
         return usage(&format!("--from: \"{from}\" is no IP address"));
     }
     let head = match ask::head(method, url, asked) {
@@ -63,8 +65,10 @@ fn judge(loaded: &Loaded, head: &[u8], asked: &Asked, told: &mut Told) -> Verdic
         let id = units.insert(unit);
         if let (Some(route), Some(_)) = (&unit.route, &unit.socket) {
             front.insert(route, id);
+            front.name(id, &unit.name);
         }
     }
+    front.settle();
     let head = match RequestHead::parse(head) {
         Ok(Some(head)) => head,
         Ok(None) => return Verdict::refused(400, "the request has no end"),
@@ -80,7 +84,10 @@ fn judge(loaded: &Loaded, head: &[u8], asked: &Asked, told: &mut Told) -> Verdic
         return Verdict::answered(200, "tenantd");
     }
     told.none("health");
-    let request = Request { method: head.method, host: head.host, fields: head.fields };
+    let client = asked.from.as_deref().and_then(|from| from.parse().ok()).unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let trusted = loaded.config.http.trusts(client);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let request = Request { client, trusted, now, ..Request::of(&head) };
     if let Some(verdict) = locked(&front, &request, &path, asked, told) {
         return verdict;
     }
@@ -125,6 +132,17 @@ fn verdict(
     told: &mut Told,
 ) -> Verdict {
     match decision {
+        Decision::Away(Away::Failed(target)) => Verdict::refused(503, &format!("{target} has failed")),
+        Decision::Away(Away::Circle(target)) => Verdict::refused(508, &format!("sent in circles, to {target}")),
+        Decision::Away(Away::Stuck(target)) => Verdict::refused(413, &format!("no way to {target}")),
+        Decision::Away(away) => Verdict::sent(&away.to_string(), path.target()),
+        Decision::Chosen(chosen) => {
+            let target = chosen.target.as_deref().unwrap_or(path.target());
+            units.get(chosen.unit).map_or(Verdict::refused(404, "no application answers here"), |unit| {
+                told.unit_of(unit);
+                Verdict::sent(unit.name.as_str(), target)
+            })
+        }
         Decision::Elsewhere(elsewhere) => Verdict::elsewhere(elsewhere.status, elsewhere.location),
         Decision::Tenant(id) | Decision::Files(id) => {
             let Some(unit) = units.get(id) else { return Verdict::refused(404, "no application answers here") };

@@ -8,6 +8,7 @@ mod check;
 mod destination;
 mod difference;
 mod expression;
+mod fleet;
 mod limit;
 mod load;
 mod network;
@@ -32,6 +33,10 @@ pub use cgi::Cgi;
 pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
 pub use expression::Expression;
+pub use fleet::{
+    Fallback, Fleet, Machine, Pair, Place, PlaceBy, Placement, PlacementKeys, Replay, ReplayKeys, SameSite, Secret,
+    Sticky, StickyKeys, Variant, Via,
+};
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
@@ -54,6 +59,12 @@ pub const SECTIONS: &[SectionDoc] = &[
     Top::DOC,
     Http::DOC,
     Health::DOC,
+    fleet::SECTIONS[0],
+    fleet::SECTIONS[1],
+    fleet::SECTIONS[2],
+    fleet::SECTIONS[3],
+    fleet::SECTIONS[4],
+    fleet::SECTIONS[5],
     Auth::DOC,
     RequestLimit::DOC,
     RedirectKeys::DOC,
@@ -87,6 +98,8 @@ pub struct Config {
     pub bots: Bots,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// This machine among others.
+    pub fleet: Fleet,
     /// Paths that a script answers.
     pub scripts: Vec<Cgi>,
     /// Who may see what.
@@ -114,6 +127,7 @@ impl Default for Config {
             rewrites: Vec::new(),
             bots: Bots::default(),
             health: Health::default(),
+            fleet: Fleet::default(),
             auth: Auth::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),

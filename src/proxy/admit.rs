@@ -6,7 +6,7 @@ use super::session::unix_ms;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, Shared};
 use crate::http::{self, Body, Elsewhere, Framing, Hop, Path, RequestHead, Version};
-use crate::route::{Decision, Request, Reroute};
+use crate::route::{Decision, Reroute};
 use crate::unit::UnitId;
 
 impl Proxy {
@@ -36,7 +36,8 @@ impl Proxy {
         if !self.lets_in(key, head, &path) {
             return 0;
         }
-        let request = Request { method: head.method, host: head.host, fields: head.fields };
+        self.front.settle();
+        let request = self.request(key, head);
         match self.front.reroute(&request, &mut path, &mut ()) {
             Reroute::Stays => {}
             // What is locked is not reached by another name either.
@@ -57,6 +58,8 @@ impl Proxy {
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
             Decision::Files(unit) => self.admit_robot(key, unit, head, rest),
             Decision::Robot => self.refuse_robot(key),
+            Decision::Chosen(chosen) => self.admit_chosen(key, &chosen, head, rest),
+            Decision::Away(away) => self.send_away(key, &away, head, &path, rest),
             Decision::Remote(index) => self.admit_remote(key, index, head, &path, rest),
             Decision::NotFound => {
                 self.answer(key, 404, "no application answers here", None);

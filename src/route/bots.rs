@@ -109,7 +109,7 @@ mod tests {
     fn action(turnstile: &Turnstile, agent: &str, target: &str, unit: Option<UnitId>) -> BotAction {
         let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\nUser-Agent: {agent}\r\n\r\n");
         let head = RequestHead::parse(head.as_bytes()).unwrap().unwrap();
-        let request = Request { method: head.method, host: head.host, fields: head.fields };
+        let request = Request::of(&head);
         turnstile.action(&request, &Path::parse(target).unwrap(), || unit)
     }
 

@@ -85,7 +85,7 @@ mod tests {
         ] {
             let head = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
             let head = RequestHead::parse(head.as_bytes()).unwrap().unwrap();
-            let request = Request { method: head.method, host: head.host, fields: head.fields };
+            let request = Request::of(&head);
             let found = rules.matching(&request, &Path::parse(head.target).unwrap(), start);
             assert_eq!(found.map(|(index, ..)| index), expected, "{method} {host} {target} {start}");
         }

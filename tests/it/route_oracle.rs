@@ -201,7 +201,7 @@ fn decided(front: &Front, names: &SlotMap<UnitId, String>, asked: &Asked) -> Str
     if front.is_health(path.path()) {
         return "health".into();
     }
-    let request = Request { method: head.method, host: head.host, fields: head.fields };
+    let request = Request::of(&head);
     let locked = |path: &Path<'_>| matches!(front.access(request.host, path), Access::Locked(_)) && !asked.user;
     if locked(&path) {
         return "401".into();
