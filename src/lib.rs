@@ -8,10 +8,11 @@
 //!   [`poller`] alone knows mio.
 //! * **One root**: [`init`] owns every part, carries facts in and effects out, and decides nothing about a unit.
 //! * **Facts in, effects out**: what happened is a [`manager::Event`], what we do is a [`manager::Action`].
+//! * **[`import`]** is a pure translation too, of Navigator's YAML into files; only `cli` knows it.
 //! * **A main process instead of the units** (`tenantd CMD`) is [`process::foreground`] alone: no configuration, no loop of ours.
 //!
 //! Imports run downwards only; `tests/it/architecture.rs` reads the `use` lines and enforces it:
-//! `main → cli → init → {process, proxy, control, journal, boot, poller, wire, signals, manager} → {route, auth} → {http, unit, config}`.
+//! `main → cli → init → {process, proxy, control, journal, boot, poller, wire, signals, manager, import} → {route, auth} → {http, unit, config}`.
 
 pub mod auth;
 pub mod boot;
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod http;
+pub mod import;
 pub mod init;
 pub mod journal;
 pub mod manager;

@@ -18,7 +18,7 @@ pub(super) struct Options {
 }
 
 /// Short, long, the verbs that understand it.
-const OPTIONS: [(Option<char>, &str, &[&str]); 10] = [
+const OPTIONS: [(Option<char>, &str, &[&str]); 15] = [
     (Some('f'), "follow", &["logs"]),
     (Some('n'), "lines", &["logs"]),
     (None, "since", &["logs"]),
@@ -29,6 +29,11 @@ const OPTIONS: [(Option<char>, &str, &[&str]); 10] = [
     (None, "tree", &["list"]),
     (Some('s'), "signal", &["kill"]),
     (None, "kill-whom", &["kill"]),
+    (None, "out", &["import"]),
+    (None, "root", &["import"]),
+    (None, "watch", &["import"]),
+    (None, "check", &["import"]),
+    (None, "force", &["import"]),
 ];
 
 /// After it the client does not wait.
@@ -50,6 +55,7 @@ impl Options {
         &mut self,
         name: &'static str,
         logs: &mut super::logs::Options,
+        import: &mut super::import::Options,
         parser: &mut Parser,
     ) -> Result<(), lexopt::Error> {
         self.given.push(name);
@@ -58,6 +64,8 @@ impl Options {
             "follow" => logs.follow = true,
             "lines" => logs.lines = Some(text()?),
             "since" => logs.since = Some(text()?),
+            "out" => import.out = Some(text()?.into()),
+            "root" => import.root = Some(text()?.into()),
             "property" => self.properties.extend(text()?.split(',').map(str::to_owned)),
             "state" => self.states.extend(text()?.split(',').map(str::to_owned)),
             "failed" => self.states.push("failed".to_owned()),

@@ -116,7 +116,7 @@ fn reason(error: &regex::Error) -> String {
 /// Whoever writes `[auth]` expects to be asked for a password: where none can be asked for it is a mistake, not an open door.
 pub(super) fn together(Config { auth, .. }: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>], report: &mut Report) {
     let section = daemon.node("", "auth");
-    if auth.open().is_err() {
+    if auth.open().is_err() && auth.exclude.iter().all(|text| compile([text.clone()]).is_ok()) {
         report.error(daemon.place("auth", "exclude"), "[auth] exclude: these are too much together; write fewer");
     }
     let own = |draft: &Draft<'_>| draft.unit.route.as_ref().is_some_and(|route| route.htpasswd.is_some());

@@ -24,6 +24,7 @@ impl Config {
         found.add("", runtime);
         found.add(Http::DOC.name, self.http.changed(&new.http));
         found.add("", (self.limits != new.limits).then_some("[[limit]]"));
+        found.add("", (self.proxies != new.proxies).then_some("[[proxy]]"));
         found.add("", (self.scripts != new.scripts).then_some("[[cgi]]"));
         found.add("", (self.redirects != new.redirects).then_some("[[redirect]]"));
         found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
@@ -80,6 +81,30 @@ mod tests {
             ],
         ),
         ("limit", &["name", "rate", "burst", "by", "path", "methods", "units"]),
+        (
+            "proxy",
+            &[
+                "name",
+                "path",
+                "pattern",
+                "methods",
+                "target",
+                "targets",
+                "strip",
+                "headers",
+                "response_headers",
+                "websocket",
+                "authorization",
+                "preserve_host",
+                "health_path",
+                "health_interval",
+                "timeout_connect",
+                "timeout_response",
+                "timeout_idle",
+                "connections",
+                "ca_file",
+            ],
+        ),
         (
             "cgi",
             &[

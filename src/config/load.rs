@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-use super::{Cgi, Config, Diagnostic, Redirect, RequestLimit, Rewrite, SECTIONS, Top};
+use super::{Cgi, Config, Diagnostic, Redirect, Remote, RequestLimit, Rewrite, SECTIONS, Top};
 use super::{cgi, check};
 use crate::unit::layers::{Layer, Layers};
 use crate::unit::report::{Place, Report};
@@ -134,6 +134,7 @@ fn read(
         runtime_directory,
         http: section(layers, &mut cx),
         limits: RequestLimit::read_all(layers, &mut cx),
+        proxies: Remote::read_all(layers, &mut cx),
         scripts: Cgi::read_all(layers, &mut cx),
         redirects: Redirect::read_all(layers, &mut cx),
         rewrites: Rewrite::read_all(layers, &mut cx),

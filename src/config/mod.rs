@@ -4,11 +4,14 @@ mod auth;
 mod budget;
 mod cgi;
 mod check;
+mod destination;
 mod difference;
 mod expression;
 mod limit;
 mod load;
 mod network;
+mod pem;
+mod proxy;
 mod redirect;
 mod replacement;
 mod rewrite;
@@ -24,11 +27,13 @@ use std::time::Duration;
 pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
 pub use cgi::Cgi;
+pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
 pub use expression::Expression;
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
+pub use proxy::{Authorities, Paths, ProxyKeys, Remote, Strip};
 pub use redirect::{Redirect, RedirectKeys};
 pub use replacement::Replacement;
 pub use rewrite::{Rewrite, RewriteKeys};
@@ -52,6 +57,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     RedirectKeys::DOC,
     RewriteKeys::DOC,
     Cgi::DOC,
+    ProxyKeys::DOC,
     Pool::DOC,
     Shutdown::DOC,
     Log::DOC,
@@ -68,6 +74,8 @@ pub struct Config {
     pub http: Http,
     /// How many requests there may be.
     pub limits: Vec<RequestLimit>,
+    /// Requests that other servers answer.
+    pub proxies: Vec<Remote>,
     /// Paths that are at another address.
     pub redirects: Vec<Redirect>,
     /// Paths that are served as others.
@@ -96,6 +104,7 @@ impl Default for Config {
             http: Http::default(),
             limits: Vec::new(),
             scripts: Vec::new(),
+            proxies: Vec::new(),
             redirects: Vec::new(),
             rewrites: Vec::new(),
             health: Health::default(),

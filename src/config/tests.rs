@@ -48,6 +48,12 @@ fn an_empty_directory_is_the_smallest_configuration() {
     assert_eq!((config, units, warnings), (Config { runtime_directory, ..Config::default() }, vec![], vec![]));
 }
 
+fn redirect((from, to): (&str, &str), status: u16, methods: &[&str], host: Option<&str>) -> Redirect {
+    let from = Expression::new(from).unwrap();
+    let to = Replacement::anywhere(to, &from).unwrap();
+    Redirect { when: When { from, methods: words(methods), host: host.map(str::to_owned) }, to, status }
+}
+
 /// What a `[[cgi]]` has that says nothing.
 fn plain_script() -> Cgi {
     Cgi {
@@ -75,6 +81,12 @@ fn every_key_of_the_daemon() {
         timeout_response = '3s'\ntimeout_body = '4s'\ntimeout_tunnel = '5h'\nbody_rate = 7\n\
         connections_per_client = 8\n[[limit]]\nname = 'login'\nrate = '10/m'\nburst = 3\nby = 'tenant'\npath = '/login'\n\
         methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n\
+        [[redirect]]\nfrom = '^/a/(.*)'\nto = '/b/$1'\nstatus = 308\nmethods = ['GET']\nhost = 'Example.com'\n[[redirect]]\nfrom = 'x'\n\
+        to = 'y'\n[[rewrite]]\nfrom = '^/c'\nto = '/d?'\nmethods = ['POST']\n[[proxy]]\nname = 'api'\n\
+        path = '/api'\nmethods = ['GET']\ntargets = ['http://a/v1', 'https://b/v1']\nstrip = true\nheaders = { X-Site = '$host' }\n\
+        response_headers = { X-Frame-Options = 'DENY' }\nwebsocket = false\nauthorization = true\npreserve_host = true\n\
+        health_path = '/up?x'\nhealth_interval = '5s'\ntimeout_connect = 2\ntimeout_response = '9s'\ntimeout_idle = '1m'\n\
+        connections = 8\n[[proxy]]\nname = 'pw'\npattern = '^/password(/.*)'\ntarget = 'unix:/run/pw.sock:/x$1'\n\
         [[cgi]]\npath = '/a'\nexec = \"x 'y z'\"\nmethods = ['PUT']\nuser = 'root'\ngroup = '7'\nallowed_users = ['ann']\n\
         environment = { A = 'b' }\npass_environment = ['C']\nworking_directory = '/w'\ntimeout = '5m'\n\
         reload_config = true\nmemory_max = '1M'\nrunning = 2\n[[cgi]]\npath = '/b/*'\nexec = 'x'\n[health]\npath = '/alive'\n[auth]\nhtpasswd = '/h'\n\
@@ -135,8 +147,15 @@ fn every_key_of_the_daemon() {
             },
             Cgi { path: "/b/*".into(), exec: vec!["x".into()], ..plain_script() },
         ],
-        redirects: Vec::new(),
-        rewrites: Vec::new(),
+        proxies: proxies(),
+        redirects: vec![
+            redirect(("^/a/(.*)", "/b/$1"), 308, &["GET"], Some("example.com")),
+            redirect(("x", "y"), 302, &[], None),
+        ],
+        rewrites: vec![Rewrite {
+            to: redirect(("^/c", "/d?"), 302, &[], None).to,
+            when: redirect(("^/c", "/d?"), 302, &["POST"], None).when,
+        }],
         health: Health { path: "/alive".into() },
         auth: Auth {
             htpasswd: Some("/h".into()),
@@ -153,6 +172,43 @@ fn every_key_of_the_daemon() {
     assert_eq!(loaded(&[("tenantd.toml", text)]).config, expected);
     let one = loaded(&[("tenantd.toml", "http.listen = '0.0.0.0:80'")]);
     assert_eq!(one.config.http.listen, ["0.0.0.0:80".parse().unwrap()]);
+}
+
+/// What the two `[[proxy]]` above say.
+fn proxies() -> Vec<Remote> {
+    let pattern = Expression::new("^/password(/.*)").unwrap();
+    let api = ProxyKeys {
+        name: "api".into(),
+        path: Some("/api".into()),
+        methods: words(&["GET"]),
+        targets: words(&["http://a/v1", "https://b/v1"]),
+        strip: Strip::Path,
+        headers: vec![("X-Site".into(), FieldTemplate::parse("$host").unwrap())],
+        response_headers: vec![("X-Frame-Options".into(), "DENY".into())],
+        websocket: false,
+        authorization: Some(true),
+        preserve_host: true,
+        health_path: Some("/up?x".into()),
+        health_interval: Duration::from_secs(5),
+        timeout_connect: Duration::from_secs(2),
+        timeout_response: Duration::from_secs(9),
+        timeout_idle: Some(Duration::from_secs(60)),
+        connections: 8,
+        ..ProxyKeys::default()
+    };
+    let password = ProxyKeys {
+        name: "pw".into(),
+        pattern: Some(pattern.clone()),
+        target: Some("unix:/run/pw.sock:/x$1".into()),
+        websocket: true,
+        authorization: None,
+        ..ProxyKeys::default()
+    };
+    let targets = ["http://a/v1", "https://b/v1"].map(|url| Destination::parse(url, None).unwrap());
+    let own = Destination::parse("unix:/run/pw.sock:/x$1", Some(pattern.regex())).unwrap();
+    let own = Remote { keys: password, paths: Paths::Matching(pattern), targets: vec![own] };
+    assert!(own.passes_authorization());
+    vec![Remote { keys: api, paths: Paths::Below("/api".into()), targets: targets.to_vec() }, own]
 }
 
 const SHOWCASE: &str = r#"

@@ -33,7 +33,7 @@ pub use date::Date;
 pub use deliver::{Delivery, To, forward_response};
 pub use extent::{MAX_FIELDS, MAX_LINE};
 pub use fields::{Field, Fields};
-pub use forward::{Hop, forward_request};
+pub use forward::{Elsewhere, Hop, forward_request, replace_host};
 pub use framing::{Framing, Version};
 pub use path::Path;
 pub use proxy_protocol::Preamble;

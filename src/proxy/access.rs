@@ -28,7 +28,7 @@ impl AccessLog {
     /// Adds the line of a finished exchange. `ready`: when the tenant got ready.
     pub fn push(&mut self, exchange: &Exchange, ready: Option<Instant>, now: Instant) {
         // A health check each second that goes well is not worth a line.
-        let healthy = exchange.unit.is_none() && exchange.status == 200;
+        let healthy = exchange.unit.is_none() && exchange.leg().is_none() && exchange.status == 200;
         if !self.on || healthy {
             return;
         }

@@ -5,7 +5,7 @@ use super::exchange::Exchange;
 use super::session::unix_ms;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, Shared};
-use crate::http::{self, Body, Framing, Hop, Path, RequestHead, Version};
+use crate::http::{self, Body, Elsewhere, Framing, Hop, Path, RequestHead, Version};
 use crate::route::{Decision, Request, Reroute};
 use crate::unit::UnitId;
 
@@ -39,7 +39,7 @@ impl Proxy {
         let request = Request { method: head.method, host: head.host, fields: head.fields };
         match self.front.reroute(&request, &mut path, &mut ()) {
             Reroute::Stays => {}
-            // Nobody reaches by another name what is locked.
+            // What is locked is not reached by another name either.
             Reroute::Rewritten if self.lets_in(key, head, &path) => {}
             Reroute::Rewritten => return 0,
             Reroute::Elsewhere(elsewhere) => return self.send_elsewhere(key, &elsewhere, rest),
@@ -52,8 +52,10 @@ impl Proxy {
         // What was judged is what is served.
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {
+            Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
             Decision::Cgi(script) => self.call_script(key, script, head, &path, rest),
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
+            Decision::Remote(index) => self.admit_remote(key, index, head, &path, rest),
             Decision::NotFound => {
                 self.answer(key, 404, "no application answers here", None);
                 0
@@ -101,9 +103,22 @@ impl Proxy {
         head: &RequestHead<'_>,
         rest: &[u8],
     ) -> Option<usize> {
-        let client = self.clients.get_mut(key)?;
         let files = self.upstreams.get(unit).and_then(|upstream| upstream.files.as_ref());
-        client.exchange.lends = files.is_some_and(|files| files.lends());
+        let lends = files.is_some_and(|files| files.lends());
+        self.write(key, head, rest, lends, None)
+    }
+
+    /// The same for whoever gets it.
+    pub(super) fn write(
+        &mut self,
+        key: ClientKey,
+        head: &RequestHead<'_>,
+        rest: &[u8],
+        lends: bool,
+        elsewhere: Option<&Elsewhere<'_>>,
+    ) -> Option<usize> {
+        let client = self.clients.get_mut(key)?;
+        client.exchange.lends = lends;
         let hop = Hop {
             peer: client.peer,
             client: client.exchange.client,
@@ -112,7 +127,8 @@ impl Proxy {
             trace_id: if self.shared.limits.traceparent { self.shared.ids.last() } else { b"" },
             start_ms: unix_ms(self.shared.wall),
             trusted: client.trusted,
-            sends_files: client.exchange.lends,
+            sends_files: lends,
+            elsewhere,
         };
         let mut request = self.shared.pool.take();
         http::forward_request(&mut request, head, &hop);

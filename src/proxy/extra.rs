@@ -3,12 +3,15 @@
 use std::fmt::Write;
 
 use super::exchange::Exchange;
+use super::remote::Leg;
 
 /// Both, with their memory, which a connection keeps once it has needed it.
 #[derive(Debug, Default)]
 pub(super) struct Extra {
     added: Vec<u8>,
     noted: String,
+    /// Where the request is sent, if not to a tenant.
+    leg: Option<Leg>,
     user: String,
 }
 
@@ -20,12 +23,14 @@ pub(super) enum By {
     Tenant,
     /// A file.
     File,
+    /// A target of a `[[proxy]]`, or tenantd in its place.
+    Proxy,
     /// A CGI script.
     Cgi,
-    /// Whoever asks for a name and a password.
-    Auth,
     /// A redirect.
     Redirect,
+    /// Whoever asks for a name and a password.
+    Auth,
 }
 
 impl By {
@@ -34,9 +39,10 @@ impl By {
         match self {
             Self::Tenant => None,
             Self::File => Some("file"),
+            Self::Proxy => Some("proxy"),
             Self::Cgi => Some("cgi"),
-            Self::Auth => Some("auth"),
             Self::Redirect => Some("redirect"),
+            Self::Auth => Some("auth"),
         }
     }
 }
@@ -65,6 +71,16 @@ impl Exchange {
         self.extra.as_deref().map_or("", |extra| &extra.noted)
     }
 
+    /// The request goes there.
+    pub fn set_leg(&mut self, leg: Leg) {
+        self.extra.get_or_insert_default().leg = Some(leg);
+    }
+
+    /// Where the request goes, if not to a tenant.
+    pub fn leg(&self) -> Option<Leg> {
+        self.extra.as_deref().and_then(|extra| extra.leg)
+    }
+
     /// Whoever asks has said this name and its password.
     pub fn know(&mut self, name: &str) {
         name.clone_into(&mut self.extra.get_or_insert_default().user);
@@ -80,6 +96,7 @@ impl Exchange {
         if let Some(extra) = &mut self.extra {
             extra.added.clear();
             extra.noted.clear();
+            extra.leg = None;
             extra.user.clear();
         }
     }

@@ -31,6 +31,7 @@ mod pool;
 mod preamble;
 mod redirect;
 mod refuse;
+mod remote;
 mod renew;
 mod room;
 mod say;
@@ -64,19 +65,22 @@ use batch::Batch;
 use cgi::Scripts;
 pub use cgi::{Order, RunKey, Script};
 use client::Client;
-use conn::Conn;
+use conn::{Conn, Origin};
 use door::Doors;
 use files::Files;
 use ids::Ids;
 pub use listener::Listener;
+use remote::Remotes;
 use timers::Timers;
 use upstream::Upstream;
 
 slotmap::new_key_type! {
     /// A connection of the front door.
     struct ClientKey;
-    /// A connection to a tenant.
+    /// A connection to a tenant, or to a target of a `[[proxy]]`.
     struct ConnKey;
+    /// A `[[proxy]]`.
+    struct RemoteKey;
 }
 
 /// What happened, for whoever decides about units.
@@ -127,6 +131,7 @@ pub struct Proxy {
     limits: Limits,
     doors: Doors,
     files: Files,
+    remotes: Remotes,
     scripts: Scripts,
     auth: Auth,
     /// Somebody waits for a tenant to be idle.
@@ -210,6 +215,7 @@ impl Proxy {
             limits: Limits::new(now),
             doors: Doors::new(),
             auth: Auth::new(&waker, now)?,
+            remotes: Remotes::new(waker.clone()),
             files: Files::new(waker),
             scripts: Scripts::default(),
             room: false,
@@ -234,6 +240,7 @@ impl Proxy {
             Source::Script(key) => self.script_ready(key.into()),
             Source::Worker => {
                 self.worked();
+                self.resolved();
                 self.recognize();
             }
             Source::Signals
@@ -255,19 +262,20 @@ impl Proxy {
     fn conn_ready(&mut self, key: ConnKey, edge: Readiness) {
         let Some(conn) = self.conns.get_mut(key) else { return };
         conn.wire.note(edge);
-        let (client, unit) = (conn.client, conn.unit);
+        let (client, to) = (conn.client, conn.to);
         if conn.connecting && !self.finish_connect(key) {
             return;
         }
-        match client {
-            Some(client) => self.attend(client),
+        match (client, to) {
+            (Some(client), _) => self.attend(client),
             // Nobody has asked: the tenant closes an idle connection, or talks out of turn.
-            None if self.is_scout(key, unit) => self.scout_ready(key, unit),
-            None if edge.readable || edge.read_closed || edge.broken => {
+            (None, Origin::Tenant(unit)) if self.is_scout(key, unit) => self.scout_ready(key, unit),
+            (None, _) if !(edge.readable || edge.read_closed || edge.broken) => {}
+            (None, Origin::Remote(remote, target)) => self.remote_idle_ready(key, (remote, target)),
+            (None, Origin::Tenant(unit)) => {
                 self.shared.facts.push_back(Fact::Lost);
                 self.drop_idle(key, unit);
             }
-            None => {}
         }
     }
 

@@ -19,6 +19,7 @@ impl Proxy {
         self.doors.peers.configure(config.http.connections_per_client, counted);
         self.shared.access.switch(config.log.access);
         self.front.configure(config);
+        self.configure_remotes(&config.proxies);
         self.scripts.configure(&config.scripts);
         self.auth.configure(config.auth.plain);
     }

@@ -3,8 +3,11 @@
 //! health → broadcast → auth → cable → redirects, rewrites, replay → bots → CGI → reverse proxies → static files →
 //! maintenance → tenant. All judge the same canonical path ([`Path`]), and that is the one that is served.
 
+use slotmap::SecondaryMap;
+
 use super::guard::{Access, Guard};
-use super::reroute::{Reroute, Reroutes};
+use super::remote::Remotes;
+use super::reroute::{Elsewhere, Reroute, Reroutes};
 use super::script;
 use super::table::Table;
 use super::trace::Trace;
@@ -26,6 +29,10 @@ pub struct Request<'r> {
 /// Who answers a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
+    /// Nobody here: the client is sent elsewhere.
+    Elsewhere(Elsewhere),
+    /// A target of the `[[proxy]]` of this index.
+    Remote(usize),
     /// This one of the configuration's scripts.
     Cgi(usize),
     /// This tenant.
@@ -38,10 +45,13 @@ pub enum Decision {
 #[derive(Debug, Default)]
 pub struct Front {
     health: String,
+    remotes: Remotes,
     scripts: Vec<Cgi>,
-    guard: Guard,
     reroutes: Reroutes,
+    guard: Guard,
     tenants: Table,
+    /// Length of the path that wants a slash behind it.
+    slashed: SecondaryMap<UnitId, usize>,
 }
 
 impl Front {
@@ -55,20 +65,25 @@ impl Front {
     /// Other rules from now on; routes stay.
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
+        self.remotes.configure(&config.proxies);
         self.scripts.clone_from(&config.scripts);
-        self.guard.configure(&config.auth);
         self.reroutes = Reroutes::new(config);
+        self.guard.configure(&config.auth);
     }
 
     /// Adds a tenant's route.
     pub fn insert(&mut self, route: &Route, unit: UnitId) {
         self.tenants.insert(route, unit);
+        if route.trailing_slash && !route.path.is_empty() {
+            self.slashed.insert(unit, route.path.len());
+        }
         self.guard.insert(route, unit);
     }
 
     /// Takes the routes of a unit out.
     pub fn remove(&mut self, unit: UnitId) {
         self.tenants.remove(unit);
+        self.slashed.remove(unit);
         self.guard.remove(unit);
     }
 
@@ -96,11 +111,19 @@ impl Front {
             return Decision::Cgi(script);
         }
         trace.none("cgi");
+        if let Some(index) = self.remotes.find(request.method, path.path(), trace) {
+            return Decision::Remote(index);
+        }
         let Some(unit) = self.tenants.find(request.host, path.path()) else {
             trace.none("tenant");
             return Decision::NotFound;
         };
         trace.unit(unit);
+        if self.slashed.get(unit) == Some(&path.path().len()) && matches!(request.method, "GET" | "HEAD") {
+            let elsewhere = Elsewhere::slash(path);
+            trace.told("trailing_slash", || elsewhere.to_string());
+            return Decision::Elsewhere(elsewhere);
+        }
         Decision::Tenant(unit)
     }
 }

@@ -1,6 +1,8 @@
 //! Redirects and rewrites: where a request really goes. Pure; the address of a redirect leads to no other host than its rule
 //! names, whatever the path.
 
+use std::fmt;
+
 use regex::bytes::Captures;
 
 use super::front::Request;
@@ -38,6 +40,23 @@ pub struct Elsewhere {
     pub location: String,
 }
 
+impl Elsewhere {
+    /// The same path with a slash behind it, for ever.
+    pub fn slash(path: &Path<'_>) -> Self {
+        let mut location = Vec::with_capacity(path.target().len() + 1);
+        put(&mut location, path.path().as_bytes(), b"");
+        location.push(b'/');
+        put(&mut location, &path.target().as_bytes()[path.path().len()..], b"");
+        Self { status: 301, location: String::from_utf8_lossy(&location).into_owned() }
+    }
+}
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status, self.location)
+    }
+}
+
 impl Reroutes {
     pub fn new(config: &Config) -> Self {
         let redirects = config.redirects.iter().map(|rule| (rule.when.clone(), (rule.to.clone(), rule.status)));
@@ -49,7 +68,7 @@ impl Reroutes {
     pub fn apply(&self, request: &Request<'_>, path: &mut Path<'_>, trace: &mut impl Trace) -> Reroute {
         if let Some((index, when, (to, status))) = self.redirects.matching(request, path, 0) {
             let elsewhere = Elsewhere { status: *status, location: address(to, &when.from, path) };
-            trace.rule("redirect", index, || format!("{status} {}", elsewhere.location));
+            trace.rule("redirect", index, || elsewhere.to_string());
             return Reroute::Elsewhere(elsewhere);
         }
         trace.none("redirect");

@@ -115,6 +115,11 @@ impl Kind {
             b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
             b"some_positive" => Self::Integer,
+            b"some_path" | b"expression" | b"url" | b"health_path" | b"authorities" => Self::Text,
+            b"urls" => Self::List(&Self::Text),
+            b"request_fields" | b"answer_fields" => Self::Variables,
+            b"choice" => Self::Boolean,
+            b"span" => Self::Duration,
             b"moved" => Self::Integer,
             b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" | b"realm"
             | b"own_realm" | b"script_path" => Self::Text,

@@ -17,6 +17,9 @@ section! {
         /// Path prefix without trailing slash (`/showcase/2025/boston`); empty, written "/", is the whole host. Matches whole
         /// segments. May be left out if there is a host.
         path: String as path = no_path(host.is_some(), fields);
+        /// GET and HEAD of exactly `path` are sent to the same with a slash behind it (301, query kept), so that relative links
+        /// of the page stay below it. Default false: the tenant answers both.
+        trailing_slash: bool = false;
         /// Most requests sent to the tenant at once; default 5 (Puma's threads). The others wait in order.
         connections: usize as positive = 5;
         /// Longest wait for the tenant, boot included; default 25 s (below kamal-proxy's 30 s).

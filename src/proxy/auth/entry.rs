@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::super::client::Phase;
 use super::super::extra::By;
 use super::super::{ClientKey, Proxy};
-use super::Entry;
-use crate::http::{Path, RequestHead};
+use super::{Entry, Knock};
+use crate::http::{Fields, Path, RequestHead};
 use crate::route::{Access, Subject};
 
 /// When to ask again after a lack of ours.
@@ -21,13 +21,16 @@ impl Proxy {
         let Some(client) = self.clients.get_mut(key) else { return false };
         let exchange = &mut client.exchange;
         let from = Subject::client(exchange.client);
-        let (status, detail, retry) = match self.auth.enter(key, realm.file, &head.fields, from, self.shared.now) {
+        let value = said(&head.fields);
+        let entry = value.map_or(Entry::Asked, |value| {
+            self.auth.enter(Knock { key, from, value, now: self.shared.now }, realm.file)
+        });
+        let (status, detail, retry) = match entry {
+            // A path that was rewritten is asked for a second time.
+            Entry::Known(_) if exchange.noted().contains(" user=") => return true,
             Entry::Known(name) => {
-                // A path that was rewritten is asked for a second time.
-                if !exchange.noted().contains(" user=") {
-                    exchange.note("user", name);
-                    exchange.know(name);
-                }
+                exchange.note("user", &name);
+                exchange.know(&name);
                 return true;
             }
             Entry::Waits => {
@@ -66,6 +69,12 @@ impl Proxy {
         self.answer(key, 503, "the password was not looked at in time", Some(LATER));
         self.advance(key);
     }
+}
+
+/// The one Authorization field. Of two, others might believe the other one.
+fn said<'f>(fields: &Fields<'f>) -> Option<&'f [u8]> {
+    let mut all = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("authorization"));
+    all.next().map(|field| field.value).filter(|_| all.next().is_none())
 }
 
 /// RFC 7617 §2. The configuration holds printable ASCII only.

@@ -16,7 +16,6 @@ use slotmap::SlotMap;
 
 use super::ClientKey;
 use crate::auth::{Credentials, Users};
-use crate::http::Fields;
 use crate::poller::Waker;
 use crate::route::{Guesses, Subject};
 use book::{Book, Look, Looked};
@@ -66,11 +65,21 @@ struct Open {
     waiting: Vec<ClientKey>,
 }
 
-/// What becomes of a request that needs a password.
+/// A request that needs a password.
+#[derive(Debug, Clone, Copy)]
+struct Knock<'k> {
+    key: ClientKey,
+    from: Subject,
+    /// What it says to be let in.
+    value: &'k [u8],
+    now: Instant,
+}
+
+/// What becomes of it.
 #[derive(Debug, PartialEq, Eq)]
-enum Entry<'a> {
+enum Entry {
     /// It may go on, in this name.
-    Known(&'a str),
+    Known(Arc<str>),
     /// It has none, or a wrong one.
     Asked,
     /// It waits for a thread.
@@ -88,7 +97,7 @@ impl Auth {
     pub fn new(waker: &Arc<Waker>, now: Instant) -> io::Result<Self> {
         let look = Trade { name: "htpasswd", nice: 0, most: CROWD, work: book::look };
         // Behind the requests of everybody else, but not so far that nobody logs in on a busy machine.
-        let check = Trade { name: "passwords", nice: 10, most: MOST, work: Check::is_right };
+        let check = Trade { name: "passwords", nice: 10, most: MOST, work: Check::carry_out };
         Ok(Self {
             books: SlotMap::with_key(),
             paths: HashMap::new(),
@@ -107,38 +116,23 @@ impl Auth {
         self.plain = plain;
     }
 
-    /// What becomes of a request with these fields for what `file` guards.
-    fn enter(
-        &mut self,
-        key: ClientKey,
-        file: Option<&Path>,
-        fields: &Fields<'_>,
-        from: Subject,
-        now: Instant,
-    ) -> Entry<'_> {
-        let mut said = fields.iter().filter(|field| field.name.eq_ignore_ascii_case("authorization"));
-        // Of two, others might believe the other one.
-        let (Some(said), None) = (said.next(), said.next()) else { return Entry::Asked };
+    /// What becomes of a request for what `file` guards.
+    fn enter(&mut self, knock: Knock<'_>, file: Option<&Path>) -> Entry {
         let Some(file) = file else { return Entry::Shut };
         let index = self.book(file);
         let Some(book) = self.books.get(index) else { return Entry::Shut };
-        if !book.is_fresh(now) {
-            return self.look(index, key);
+        if !book.is_fresh(knock.now) {
+            return self.look(index, knock.key);
         }
         let Some(users) = &book.users else { return Entry::Shut };
-        let digest = self.seal.digest(index, book.generation, said.value);
-        // Asked twice, since a borrow that is returned lasts.
-        match self.verdicts.find(&digest, now) {
-            Some(Verdict::Bad) => return Entry::Asked,
+        let digest = self.seal.digest(index, book.generation, knock.value);
+        match self.verdicts.find(&digest, knock.now) {
+            Some(Verdict::Good(name)) => Entry::Known(name),
+            Some(Verdict::Bad) => Entry::Asked,
             None => {
                 let users = users.clone();
-                return self.check(key, index, digest, users, said.value, from, now);
+                self.check(knock, index, digest, users)
             }
-            Some(Verdict::Good(_)) => {}
-        }
-        match self.verdicts.find(&digest, now) {
-            Some(Verdict::Good(name)) => Entry::Known(name),
-            _ => Entry::Asked,
         }
     }
 
@@ -151,7 +145,7 @@ impl Auth {
         key
     }
 
-    fn look(&mut self, index: BookKey, key: ClientKey) -> Entry<'static> {
+    fn look(&mut self, index: BookKey, key: ClientKey) -> Entry {
         let Some(book) = self.books.get_mut(index).filter(|book| book.waiting.len() < CROWD) else {
             return Entry::Busy;
         };
@@ -165,23 +159,14 @@ impl Auth {
         Entry::Waits
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one request, and what was found of it on the way")]
-    fn check(
-        &mut self,
-        key: ClientKey,
-        book: BookKey,
-        digest: Digest,
-        users: Arc<Users>,
-        value: &[u8],
-        from: Subject,
-        now: Instant,
-    ) -> Entry<'static> {
-        let Some(credentials) = Credentials::parse(value) else { return Entry::Asked };
+    fn check(&mut self, knock: Knock<'_>, book: BookKey, digest: Digest, users: Arc<Users>) -> Entry {
+        let Some(credentials) = Credentials::parse(knock.value) else { return Entry::Asked };
         if let Some(open) = self.open.get_mut(&digest) {
-            open.waiting.push(key);
+            open.waiting.push(knock.key);
             return Entry::Waits;
         }
-        if let Some(wait) = self.guesses.wait(from, now) {
+        let from = knock.from;
+        if let Some(wait) = self.guesses.wait(from, knock.now) {
             return Entry::Slow(wait);
         }
         let name = String::from_utf8_lossy(credentials.name()).into_owned();
@@ -189,7 +174,7 @@ impl Auth {
         if own >= EACH || !self.checks.ask(digest, Check { users, credentials }) {
             return Entry::Busy;
         }
-        self.open.insert(digest, Open { book, from, name, waiting: vec![key] });
+        self.open.insert(digest, Open { book, from, name, waiting: vec![knock.key] });
         Entry::Waits
     }
 
@@ -223,7 +208,7 @@ impl Auth {
 }
 
 impl Check {
-    fn is_right(self) -> bool {
+    fn carry_out(self) -> bool {
         self.users.admit(self.credentials.name(), self.credentials.password())
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -28,15 +29,15 @@ const SHORT: Duration = Duration::from_secs(10);
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
-    good: Halves<Box<str>>,
+    good: Halves<Arc<str>>,
     bad: Halves<Instant>,
 }
 
 /// What was found of one.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict<'v> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
     /// It is this name, and the password is right.
-    Good(&'v str),
+    Good(Arc<str>),
     /// It is wrong.
     Bad,
 }
@@ -72,9 +73,9 @@ impl std::fmt::Debug for Seal {
 
 impl Verdicts {
     /// What was found, if it is still known.
-    pub fn find(&mut self, digest: &Digest, now: Instant) -> Option<Verdict<'_>> {
+    pub fn find(&mut self, digest: &Digest, now: Instant) -> Option<Verdict> {
         if let Some(name) = self.good.find(digest, GOOD) {
-            return Some(Verdict::Good(name));
+            return Some(Verdict::Good(name.clone()));
         }
         self.bad.find(digest, BAD).filter(|until| **until > now).map(|_| Verdict::Bad)
     }
@@ -128,6 +129,10 @@ mod tests {
     use super::*;
     use slotmap::SlotMap;
 
+    fn good(name: &str) -> Option<Verdict> {
+        Some(Verdict::Good(name.into()))
+    }
+
     #[test]
     fn a_digest_is_of_all_that_counts() {
         let mut books = SlotMap::<BookKey, ()>::with_key();
@@ -154,14 +159,14 @@ mod tests {
         verdicts.add_good(digest(a, 0), a, "anna");
         verdicts.add_bad(digest(a, 1), a, now);
         verdicts.add_good(digest(b, 2), b, "berta");
-        assert_eq!(verdicts.find(&digest(a, 0), now), Some(Verdict::Good("anna")));
+        assert_eq!(verdicts.find(&digest(a, 0), now), good("anna"));
         assert_eq!(verdicts.find(&digest(a, 1), now), Some(Verdict::Bad));
         assert_eq!(verdicts.find(&digest(a, 1), now + SHORT), None, "a mistake is not remembered for ever");
         assert_eq!(verdicts.find(&digest(a, 3), now), None);
         verdicts.forget(a);
         assert_eq!(verdicts.find(&digest(a, 0), now), None);
         assert_eq!(verdicts.find(&digest(a, 1), now), None);
-        assert_eq!(verdicts.find(&digest(b, 2), now), Some(Verdict::Good("berta")));
+        assert_eq!(verdicts.find(&digest(b, 2), now), good("berta"));
     }
 
     #[test]
@@ -173,7 +178,7 @@ mod tests {
         for number in 0..5 * GOOD {
             verdicts.add_good(digest(number), book, "x");
             verdicts.add_bad(digest(number + 10 * GOOD), book, now);
-            assert_eq!(verdicts.find(&digest(0), now), Some(Verdict::Good("x")));
+            assert_eq!(verdicts.find(&digest(0), now), good("x"));
         }
         assert_eq!(verdicts.find(&digest(1), now), None);
         assert!(verdicts.good.young.len() + verdicts.good.old.len() <= 2 * GOOD);
