@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use regex::bytes::Regex;
+use rustls::pki_types::ServerName;
 
 use super::template::PathTemplate;
 
@@ -97,6 +98,9 @@ fn tcp(url: &str) -> Result<Parts<'_>, String> {
         return Err("a user and password do not belong in a URL; set headers = { Authorization = \"Basic …\" }".into());
     }
     let (host, port) = host_and_port(authority).ok_or_else(|| how(url))?;
+    if tls && ServerName::try_from(host.trim_end_matches('.').to_owned()).is_err() {
+        return Err(format!("no certificate can have the name \"{host}\"; write another name of it"));
+    }
     let usual = if tls { 443 } else { 80 };
     let port = match port {
         None => usual,

@@ -179,6 +179,9 @@ impl Remote {
     }
 }
 
+/// Most targets of one proxy.
+const MOST: usize = 64;
+
 /// All targets, one path for all of them.
 fn targets(keys: &ProxyKeys, item: &Layers<'_>, cx: &mut Cx<'_>) -> Option<Vec<Destination>> {
     let pattern = keys.pattern.as_ref().map(Expression::regex);
@@ -189,6 +192,10 @@ fn targets(keys: &ProxyKeys, item: &Layers<'_>, cx: &mut Cx<'_>) -> Option<Vec<D
     cx.key = ("[proxy]", key);
     if urls.is_empty() {
         cx.error(item.place("", key), "nobody would answer; write [\"http://host:port\"]");
+        return None;
+    }
+    if urls.len() > MOST {
+        cx.error(item.place("", key), format!("more than {MOST} targets; write fewer"));
         return None;
     }
     let mut all: Vec<Destination> = Vec::new();
@@ -209,9 +216,10 @@ fn targets(keys: &ProxyKeys, item: &Layers<'_>, cx: &mut Cx<'_>) -> Option<Vec<D
 }
 
 /// Fields that frame, route or end at a hop: nobody but the forwarder says them.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "connection",
     "content-length",
+    "date",
     "expect",
     "host",
     "http2-settings",

@@ -12,7 +12,7 @@ section! {
     /// Sends clients to another address. The first that covers a request answers it; a browser that is sent away pays one more
     /// request, and the application none. Behind `[auth]`, before rewrites and all else.
     #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct RedirectKeys in "redirect" (fields) {
+    pub struct RedirectKeys in "redirect" [many] (fields) {
         /// A regular expression over the decoded path, without the query. It matches anywhere unless it says ^ and $:
         /// "^/old/(.*)$".
         from: String = fields.required("from", "write from = \"^/old/(.*)$\"");

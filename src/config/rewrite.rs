@@ -12,7 +12,7 @@ section! {
     /// after all redirects and before all else; the rules that follow see the new path. `[auth]` judges the path that is asked
     /// for and the one that is served: a rewrite opens nothing.
     #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct RewriteKeys in "rewrite" (fields) {
+    pub struct RewriteKeys in "rewrite" [many] (fields) {
         /// A regular expression over the decoded path, without the query. It matches anywhere unless it says ^ and $:
         /// "^/app/(.*)$".
         from: String = fields.required("from", "write from = \"^/app/(.*)$\"");

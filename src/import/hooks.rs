@@ -1,6 +1,8 @@
 //! `hooks`: commands at the server's and the tenants' turns of life. Those of the server are oneshot units, one a command, each
 //! after the one before; those of the tenants go into their template.
 
+use std::time::Duration;
+
 use super::draft::Draft;
 use super::environment::{self, Environment};
 use super::keys::Field;
@@ -117,15 +119,26 @@ fn hook(item: &Field<'_>, draft: &mut Draft<'_>) -> Option<Hook> {
         return Some(Hook::new(item.line, command, value::literal(&root)));
     }
     let mut keys = item.keys(draft);
-    let command = keys.take("command").and_then(|field| field.text(draft)).filter(|text| !text.trim().is_empty());
-    let args = keys.take("args").map(|field| field.texts(draft)).unwrap_or_default();
-    let timeout = keys.take("timeout").and_then(|field| draft.duration(&field)).filter(|span| !value::is_zero(span));
-    let reload = keys.take("reload_config").and_then(|field| field.text(draft)).filter(|file| !file.is_empty());
+    let mut told = Vec::new();
+    let mut take = |key, became| {
+        let field = keys.take(key)?;
+        told.push((field.clone(), became));
+        Some(field)
+    };
+    let command = take("command", "the command");
+    let args = take("args", "the command");
+    let timeout = take("timeout", "a timeout of the whole process group");
+    let reload = take("reload_config", "tenantd import of that file into /etc/tenantd, and tenantd reload");
+    let command = command.and_then(|field| field.text(draft)).filter(|text| !text.trim().is_empty());
+    let args = args.map(|field| field.texts(draft)).unwrap_or_default();
+    let timeout = timeout.and_then(|field| draft.duration(&field)).filter(|span| !value::is_zero(span));
+    let reload = reload.and_then(|field| field.text(draft)).filter(|file| !file.is_empty());
     let directory = keys.take("working_dir").or_else(|| keys.take("working_directory"));
     let environment = keys.take("env");
     for field in [&directory, &environment].into_iter().flatten() {
         draft.works(field, "the unit's own");
     }
+    told.iter().for_each(|(field, became)| draft.mapped(field, became));
     let directory = directory.and_then(|field| field.text(draft)).map_or(root, |path| draft.path(&path));
     let Environment { variables, passed } =
         environment.map(|field| environment::of_unit(&field, draft)).unwrap_or_default();
@@ -147,14 +160,16 @@ fn safe(words: Vec<String>) -> Vec<String> {
     words.into_iter().map(|word| word.replace('%', "%%")).collect()
 }
 
-/// The longest timeout, if each has one.
-pub(super) fn longest(hooks: &[Hook]) -> Option<String> {
-    let span = |hook: &&Hook| hook.timeout.as_deref().and_then(|text| parse_duration(text).ok().flatten());
-    let longest = hooks.iter().filter(|hook| hook.timeout.is_some()).max_by_key(span)?;
-    longest.timeout.clone()
-}
+/// For hooks without a timeout, which Navigator lets run for ever.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 impl Hook {
+    /// How long it may take.
+    pub fn limit(&self) -> Duration {
+        let own = self.timeout.as_deref().and_then(|text| parse_duration(text).ok().flatten());
+        own.unwrap_or(PATIENCE)
+    }
+
     fn new(line: u32, command: Vec<String>, directory: String) -> Self {
         Self { line, command, timeout: None, reload: None, directory, environment: Vec::new(), passed: Vec::new() }
     }

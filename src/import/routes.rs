@@ -44,7 +44,10 @@ fn rule(item: &Field<'_>, draft: &mut Draft<'_>, redirect: Option<bool>) {
     let mut keys = item.keys(draft);
     let from = [keys.take("from"), keys.take("pattern"), keys.take("path")].into_iter().flatten().next();
     let to = [keys.take("to"), keys.take("replacement"), keys.take("target")].into_iter().flatten().next();
-    let flagged = keys.take("redirect").and_then(|field| field.boolean(draft));
+    let flagged = keys.take("redirect").and_then(|field| {
+        draft.works(&field, "[[redirect]]");
+        field.boolean(draft)
+    });
     let status = keys.take("status").and_then(|field| Some((field.number(draft)?, field)));
     let flag = keys.take("flag").and_then(|field| field.text(draft));
     let methods = keys.take("methods").map(|field| (methods(&field, draft), field));

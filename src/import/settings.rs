@@ -1,10 +1,16 @@
 //! What a template says of all its tenants and one of them may say otherwise: a value a key of `[service]`, `[sandbox]`, `[route]`.
 
+use std::time::Duration;
+
 use super::draft::Draft;
 use super::hooks::{self, Hook};
 use super::keys::{Field, Keys};
 use super::toml::{Table, Toml};
 use super::{bots, value};
+
+/// What a start and a stop take without hooks: the defaults of `[service]`.
+const START: Duration = Duration::from_secs(90);
+const STOP: Duration = Duration::from_secs(5);
 
 /// Values by section and key, the sections in the order of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -151,11 +157,14 @@ impl Settings {
         let commands = |hooks: &[Hook]| -> Vec<Vec<String>> { hooks.iter().map(|hook| hook.command.clone()).collect() };
         if !self.start.is_empty() {
             all.set("service", "exec_start_pre", commands(&self.start));
+            let start: Duration = self.start.iter().map(Hook::limit).sum();
+            all.set("service", "timeout_start", format!("{}s", (start + START).as_secs()));
         }
         if !self.stop.is_empty() {
             all.set("service", "exec_stop_post", commands(&self.stop));
-            if let Some(longest) = hooks::longest(&self.stop) {
-                all.set("service", "timeout_stop", longest);
+            let longest = self.stop.iter().map(Hook::limit).max().unwrap_or_default();
+            if longest > STOP {
+                all.set("service", "timeout_stop", format!("{}s", longest.as_secs()));
             }
         }
         all

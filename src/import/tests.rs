@@ -635,7 +635,7 @@ fn tenants() {
             "hooks: { stop: [ { command: b, args: ['${x}', '50%'], timeout: 2m } ] }\nvar: { x: y }",
             "hooks.stop",
             Mapped,
-            &["exec_stop_post = [[\"b\", \"${x}\", \"50%%\"]]", "timeout_stop = \"2m\""],
+            &["exec_stop_post = [[\"b\", \"${x}\", \"50%%\"]]", "timeout_stop = \"120s\""],
         ),
         ("startup_timeout: 9s", "startup_timeout", WorksNow, &["route = { waiting_page_after = \"9s\" }"]),
         ("memory_limit: 500M", "memory_limit", WorksNow, &["sandbox = { memory_max = \"500M\" }"]),

@@ -64,6 +64,7 @@ mod process;
 mod rails;
 mod reap;
 mod reload;
+mod remote;
 mod rfc6455;
 mod routes;
 mod run_beside;

@@ -152,11 +152,13 @@ fn a_tenants_own_path_gets_its_slash() {
 
 #[test]
 fn a_rewrite_opens_nothing_that_is_locked() {
-    let auth = "[auth]\nhtpasswd = \"@DIR@/htpasswd\"\npublic = [\"/open/\", \"/boston/public/\"]\nplain = true\n\
-        [[rewrite]]\nfrom = \"^/open/\"\nto = \"/boston/\"\n[[rewrite]]\nfrom = \"^/old/\"\nto = \"/boston/public/\"\n";
     let setup = Init::new();
-    std::fs::write(setup.path().join("htpasswd"), "ann:secret\n").expect("a file");
-    let init = setup.config(auth).web(&web(&["boston"])).start();
+    let file = setup.path().join("htpasswd");
+    std::fs::write(&file, "ann:secret\n").expect("a file");
+    let auth = "[auth]\nhtpasswd = \"FILE\"\npublic = [\"/open/\", \"/boston/public/\"]\nplain = true\n\
+        [[rewrite]]\nfrom = \"^/open/\"\nto = \"/boston/\"\n[[rewrite]]\nfrom = \"^/old/\"\nto = \"/boston/public/\"\n";
+    let auth = auth.replace("FILE", &file.display().to_string());
+    let init = setup.config(&auth).web(&web(&["boston"])).start();
     let ann = [("Authorization", "Basic YW5uOnNlY3JldA==")];
     init.get("/boston/a").expect(401);
     // The path that is asked for is public, the one that is served is not; and the other way round.

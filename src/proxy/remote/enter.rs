@@ -36,7 +36,7 @@ impl Proxy {
             return 0;
         }
         let Some(target) = remote.choose(0, now) else { return 0 };
-        let leg = Leg { remote: at, target, attempt: 0, tried: 0, until: now + remote.rule.keys.timeout_connect };
+        let leg = Leg { remote: at, target, attempt: 0, tried: 0, until: now };
         let Some(taken) = self.write_remote(key, leg, head, path, rest) else { return rest.len() };
         if let Some(client) = self.clients.get_mut(key) {
             client.exchange.set_leg(leg);
@@ -84,9 +84,11 @@ impl Proxy {
     /// Gives a request a connection to its target: an idle one, or a new one as soon as that stands.
     pub(super) fn dispatch_remote(&mut self, key: ClientKey) {
         let Some(client) = self.clients.get_mut(key) else { return };
-        let Some(leg) = client.exchange.leg() else { return };
+        let Some(mut leg) = client.exchange.leg() else { return };
         client.exchange.dispatched = Some(self.shared.now);
         let Some(remote) = self.remotes.all.get_mut(leg.remote) else { return };
+        (leg.attempt, leg.until) = (0, self.shared.now + remote.rule.keys.timeout_connect);
+        client.exchange.set_leg(leg);
         let Some(target) = remote.targets.get_mut(leg.target) else { return };
         // What has failed once gets a new one, in the place of all that idle: they may have been closed together.
         if client.exchange.tries > 0 {
@@ -106,7 +108,7 @@ impl Proxy {
         let Some(remote) = self.remotes.all.get_mut(leg.remote) else { return false };
         leg.tried |= 1 << leg.target;
         let Some(target) = remote.choose(leg.tried, now) else { return false };
-        (leg.target, leg.attempt, leg.until) = (target, 0, now + remote.rule.keys.timeout_connect);
+        leg.target = target;
         if !remote.rule.keys.preserve_host {
             http::replace_host(&mut client.exchange.request, &remote.rule.targets[target].authority);
         }

@@ -54,7 +54,7 @@ const TAILS: &[&str] = &[
 ];
 
 /// Paths from `/open` to `/closed`, in every way that is known to have fooled somebody.
-fn tricks() -> Vec<String> {
+pub fn tricks() -> Vec<String> {
     let mut all = Vec::new();
     for divider in DIVIDERS {
         for up in UPS {
@@ -74,7 +74,7 @@ fn tricks() -> Vec<String> {
 }
 
 /// A tenant for the whole host, and one for each of two places below.
-fn places() -> Setup {
+pub fn places() -> Setup {
     let tenant = |path: &str, name: &str| web(&["x"]).set("TENANT", name).route(&format!("path = \"{path}\"")).text();
     Init::new()
         .unit("root@.toml", &tenant("/", "root"))
@@ -95,7 +95,7 @@ fn owner(path: &str) -> &'static str {
 }
 
 /// One percent-decoding, as a tenant may do it.
-fn decoded(path: &str) -> Vec<u8> {
+pub fn decoded(path: &str) -> Vec<u8> {
     let digits = |at: usize| path.get(at + 1..at + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
     let (mut plain, mut at) = (Vec::new(), 0);
     while at < path.len() {
@@ -108,7 +108,7 @@ fn decoded(path: &str) -> Vec<u8> {
 }
 
 /// Fails the test if whoever decodes this path could be led elsewhere by it.
-fn has_one_reading(path: &str, raw: &str) {
+pub fn has_one_reading(path: &str, raw: &str) {
     assert!(!path.contains("//"), "{raw}: {path} has an empty segment");
     let plain = decoded(path);
     let leads = |segment: &[u8]| matches!(segment, b"." | b"..");

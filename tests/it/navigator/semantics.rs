@@ -9,12 +9,12 @@ use crate::setup::Setup;
 use crate::web::{Web, web};
 
 /// A tenant of this name at this path.
-fn at(path: &str, name: &str) -> Web {
+pub fn at(path: &str, name: &str) -> Web {
     web(&["x"]).set("TENANT", name).route(&format!("path = \"{path}\""))
 }
 
 /// An index tenant at a root path, and two events below it, as Showcase has them.
-fn showcase() -> Setup {
+pub fn showcase() -> Setup {
     Init::new()
         .unit("index@.toml", &at("/showcase", "index").text())
         .unit("year@.toml", &at("/showcase/2025", "year").text())
