@@ -42,7 +42,7 @@ fn a_request_arrives_at_its_target_and_the_answer_comes_back() {
     assert!(head.ends_with("\r\n\r\nbody"), "{head}");
     for (name, value) in [
         ("host", server.address.to_string().as_str()),
-        ("x-forwarded-host", init.address().to_string().as_str()),
+        ("x-forwarded-host", "localhost"),
         ("x-forwarded-for", "127.0.0.1"),
         ("x-real-ip", "127.0.0.1"),
         ("x-forwarded-proto", "http"),
@@ -111,9 +111,12 @@ fn fields_are_set_taken_away_and_kept_from_others() {
         [("Authorization", "Basic secret"), ("Cookie", "c=1"), ("X-Site", "mine"), ("X-Forwarded-Proto", "gopher")];
     let reply = |name: &str| init.request("GET", &format!("/{name}"), &fields, b"");
     let first = reply("own");
-    let site = format!("http://{} for 127.0.0.1 $1", init.address());
     let head = text(&first);
-    assert_eq!((field(head, "x-site"), field(head, "cookie")), (Some(site.as_str()), None), "{head}");
+    assert_eq!(
+        (field(head, "x-site"), field(head, "cookie")),
+        (Some("http://localhost for 127.0.0.1 $1"), None),
+        "{head}"
+    );
     assert_eq!(head.matches("X-Site").count() + head.matches("X-Forwarded-Proto: ").count(), 2, "{head}");
     assert_eq!(field(head, "x-forwarded-proto"), Some("https"));
     let got = |name: &str| first.head.field(name);
@@ -125,7 +128,7 @@ fn fields_are_set_taken_away_and_kept_from_others() {
     {
         assert_eq!(field(text(&reply(name)), "authorization"), expected, "{name}");
     }
-    assert_eq!(field(text(&reply("asked")), "host"), Some(init.address().to_string().as_str()));
+    assert_eq!(field(text(&reply("asked")), "host"), Some("localhost"));
 }
 
 #[test]
@@ -193,7 +196,7 @@ fn tls_is_spoken_and_certificates_are_checked() {
     assert_eq!(good.connections(), 2, "each rule keeps its connection");
     for (name, why) in [
         ("public", "UnknownIssuer"),
-        ("strange", "UnknownIssuer"),
+        ("strange", "invalid peer certificate"),
         ("expired", "expired"),
         ("misnamed", "not valid for name"),
         ("plain", ""),
