@@ -8,6 +8,7 @@ mod processes;
 mod refusals;
 mod remote;
 mod rules;
+mod scripts;
 mod security;
 mod semantics;
 mod table;
