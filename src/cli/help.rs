@@ -29,6 +29,12 @@ pub(super) const VERBS: &[(&str, &str, &str, &str)] = &[
         "FILE is tenantd.toml or unit; without one, both. Exit code 0.",
     ),
     (
+        "placement",
+        "",
+        "which machine serves which tenant, and what another machine would change",
+        "Reads [placement] and [[place]] of tenantd.toml; asks no daemon.\n\n      --add MACHINE   what moves if this machine is added, and what each has then\n\nExit code 0, or 78 if there is no [placement].",
+    ),
+    (
         "import",
         "FILE",
         "a navigator.yml as a configuration directory",

@@ -14,6 +14,7 @@ mod kill;
 mod list;
 mod logs;
 mod options;
+mod placement;
 mod reload;
 mod run;
 mod schema;
@@ -77,6 +78,7 @@ pub fn main() -> ExitCode {
         ["explain", topic @ ..] => explain::run(Some(&topic.join(" ")), arguments.json),
         ["schema"] => schema::run(None),
         ["schema", file] => schema::run(Some(file)),
+        ["placement"] => placement::run(&directory, options.machine.as_deref(), json),
         ["import", words @ ..] => import::run(words, &arguments.import, options, json),
         ["doctor"] => doctor::run(&directory, json),
         ["list", units @ ..] => list::run(&directory, units, options, json),

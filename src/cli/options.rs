@@ -15,10 +15,12 @@ pub(super) struct Options {
     pub signal: Option<String>,
     /// `--kill-whom`.
     pub whom: Option<String>,
+    /// `--add`.
+    pub machine: Option<String>,
 }
 
 /// Short, long, the verbs that understand it.
-const OPTIONS: [(Option<char>, &str, &[&str]); 15] = [
+const OPTIONS: [(Option<char>, &str, &[&str]); 16] = [
     (Some('f'), "follow", &["logs"]),
     (Some('n'), "lines", &["logs"]),
     (None, "since", &["logs"]),
@@ -29,6 +31,7 @@ const OPTIONS: [(Option<char>, &str, &[&str]); 15] = [
     (None, "tree", &["list"]),
     (Some('s'), "signal", &["kill"]),
     (None, "kill-whom", &["kill"]),
+    (None, "add", &["placement"]),
     (None, "out", &["import"]),
     (None, "root", &["import"]),
     (None, "watch", &["import"]),
@@ -71,6 +74,7 @@ impl Options {
             "failed" => self.states.push("failed".to_owned()),
             "signal" => self.signal = Some(text()?),
             "kill-whom" => self.whom = Some(text()?),
+            "add" => self.machine = Some(text()?),
             // Those that are only given or not.
             _ => {}
         }

@@ -29,6 +29,7 @@ impl Config {
         found.add("", (self.redirects != new.redirects).then_some("[[redirect]]"));
         found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
         found.add(Health::DOC.name, self.health.changed(&new.health));
+        self.fleet.difference(&new.fleet, &mut found);
         found.add(Auth::DOC.name, self.auth.changed(&new.auth));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
         found.add(Shutdown::DOC.name, self.shutdown.changed(&new.shutdown));
@@ -126,6 +127,34 @@ mod tests {
         ("redirect", &["from", "to", "status", "methods", "host"]),
         ("rewrite", &["from", "to", "methods"]),
         ("health", &["path"]),
+        ("machine", &["id", "region", "app"]),
+        (
+            "replay",
+            &[
+                "path", "pattern", "app", "region", "machine", "prefer", "status", "methods", "timeout", "fallback",
+                "port",
+            ],
+        ),
+        (
+            "sticky",
+            &[
+                "name",
+                "max_age",
+                "secure",
+                "http_only",
+                "same_site",
+                "path",
+                "paths",
+                "secret_file",
+                "secret_env",
+                "via",
+                "target",
+                "machines",
+            ],
+        ),
+        ("placement", &["machines", "file", "by", "via", "target"]),
+        ("place", &["units", "machine"]),
+        ("variant", &["name", "units", "to", "share", "cookie", "header", "query"]),
         ("auth", &["htpasswd", "realm", "public", "exclude", "plain"]),
         ("pool", &["boots", "running"]),
         ("shutdown", &["budget"]),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-use super::{Cgi, Config, Diagnostic, Redirect, Remote, RequestLimit, Rewrite, SECTIONS, Top};
+use super::{Cgi, Config, Diagnostic, Fleet, Redirect, Remote, RequestLimit, Rewrite, SECTIONS, Top};
 use super::{cgi, check};
 use crate::unit::layers::{Layer, Layers};
 use crate::unit::report::{Place, Report};
@@ -139,6 +139,7 @@ fn read(
         redirects: Redirect::read_all(layers, &mut cx),
         rewrites: Rewrite::read_all(layers, &mut cx),
         health: section(layers, &mut cx),
+        fleet: Fleet::read(layers, own, &mut cx),
         auth: section(layers, &mut cx),
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),

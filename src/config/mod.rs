@@ -7,6 +7,7 @@ mod check;
 mod destination;
 mod difference;
 mod expression;
+mod fleet;
 mod limit;
 mod load;
 mod network;
@@ -30,6 +31,10 @@ pub use cgi::Cgi;
 pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
 pub use expression::Expression;
+pub use fleet::{
+    Fallback, Fleet, Machine, Pair, Place, PlaceBy, Placement, PlacementKeys, Replay, ReplayKeys, SameSite, Secret,
+    Sticky, StickyKeys, Variant, Via,
+};
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
@@ -52,6 +57,12 @@ pub const SECTIONS: &[SectionDoc] = &[
     Top::DOC,
     Http::DOC,
     Health::DOC,
+    fleet::SECTIONS[0],
+    fleet::SECTIONS[1],
+    fleet::SECTIONS[2],
+    fleet::SECTIONS[3],
+    fleet::SECTIONS[4],
+    fleet::SECTIONS[5],
     Auth::DOC,
     RequestLimit::DOC,
     RedirectKeys::DOC,
@@ -82,6 +93,8 @@ pub struct Config {
     pub rewrites: Vec<Rewrite>,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// This machine among others.
+    pub fleet: Fleet,
     /// Paths that a script answers.
     pub scripts: Vec<Cgi>,
     /// Who may see what.
@@ -108,6 +121,7 @@ impl Default for Config {
             redirects: Vec::new(),
             rewrites: Vec::new(),
             health: Health::default(),
+            fleet: Fleet::default(),
             auth: Auth::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),

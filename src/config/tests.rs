@@ -18,7 +18,8 @@ fn loaded(files: &[(&str, &str)]) -> Loaded {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    load(dir.path(), &|_| Some("/run/user/7".to_owned())).unwrap_or_else(|all| panic!("{all:#?}"))
+    load(dir.path(), &|name| (name == "XDG_RUNTIME_DIR").then(|| "/run/user/7".to_owned()))
+        .unwrap_or_else(|all| panic!("{all:#?}"))
 }
 
 fn units(files: &[(&str, &str)]) -> Vec<Unit> {
@@ -45,7 +46,129 @@ fn an_empty_directory_is_the_smallest_configuration() {
     // Which of the places can be written is the machine's business.
     let runtime_directory = config.runtime_directory.clone();
     assert_eq!(runtime_directory.file_name().and_then(|name| name.to_str()), Some("tenantd"));
-    assert_eq!((config, units, warnings), (Config { runtime_directory, ..Config::default() }, vec![], vec![]));
+    // So is its name.
+    let fleet = Fleet { machine: config.fleet.machine.clone(), ..Fleet::default() };
+    assert_eq!((config, units, warnings), (Config { runtime_directory, fleet, ..Config::default() }, vec![], vec![]));
+}
+
+const FLEET: &str = r#"
+[machine]
+id = "one"
+region = "iad"
+app = "own"
+[[replay]]
+path = "/"
+region = "ams"
+prefer = true
+status = 409
+methods = ["GET"]
+timeout = "5s"
+fallback = "none"
+port = 80
+[[replay]]
+pattern = '\.pdf$'
+app = "pdf"
+machine = "e28"
+[sticky]
+name = "m"
+max_age = "1h"
+secure = false
+http_only = false
+same_site = "strict"
+path = "/a"
+paths = ["/a/*"]
+secret_env = "SECRET"
+via = "proxy"
+target = "http://${machine}:80"
+machines = ["one", "two"]
+[[variant]]
+name = "beta"
+units = ["web@*"]
+to = "beta@%i"
+share = 10
+cookie = "beta=1"
+header = "X-Beta: 1"
+query = "beta"
+"#;
+
+/// What that says.
+fn fleet() -> Fleet {
+    let some = |text: &str| Some(text.to_owned());
+    let pair = |text, between| Some(Pair::parse(text, between).unwrap());
+    let region = ReplayKeys {
+        path: some(""),
+        region: some("ams"),
+        prefer: true,
+        status: 409,
+        methods: words(&["GET"]),
+        timeout: Some(Duration::from_secs(5)),
+        fallback: Some(Fallback::Nobody),
+        port: Some(80),
+        ..ReplayKeys::default()
+    };
+    let pdf = ReplayKeys {
+        pattern: Some(Expression::new(r"\.pdf$").unwrap()),
+        app: some("pdf"),
+        machine: some("e28"),
+        ..ReplayKeys::default()
+    };
+    let sticky = StickyKeys {
+        name: "m".into(),
+        max_age: Duration::from_secs(3600),
+        secure: false,
+        http_only: false,
+        same_site: SameSite::Strict,
+        path: "/a".into(),
+        paths: words(&["/a/*"]),
+        secret_file: None,
+        secret_env: some("SECRET"),
+        via: Via::Proxy,
+        target: some("http://${machine}:80"),
+        machines: words(&["one", "two"]),
+    };
+    let variant = Variant {
+        name: "beta".into(),
+        units: vec![unit::Pattern::new("web@*")],
+        to: "beta@%i".into(),
+        share: Some(10),
+        cookie: pair("beta=1", '='),
+        header: pair("X-Beta: 1", ':'),
+        query: pair("beta", '='),
+    };
+    Fleet {
+        machine: Machine { id: some("one"), region: some("iad"), app: some("own") },
+        replays: vec![Replay { keys: region }, Replay { keys: pdf }],
+        sticky: Some(Sticky { keys: sticky, secret: None }),
+        placement: None,
+        variants: vec![variant],
+    }
+}
+
+#[test]
+fn a_placement() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("machines");
+    fs::write(&file, "one\ntwo # the new one\n").unwrap();
+    let listed = "[machine]\nid = 'one'\n[placement]\nmachines = ['one', 'two']\nby = 'list'\nvia = 'redirect'\n\
+        target = 'https://${machine}.example.com/'\n[[place]]\nunits = ['web']\nmachine = 'two'";
+    let web = ("units/web.toml", "[service]\nexec_start = 'true'\n[route]\npath = '/'");
+    let placement = loaded(&[("tenantd.toml", listed), web]).config.fleet.placement.unwrap();
+    let expected = Placement {
+        keys: PlacementKeys {
+            machines: words(&["one", "two"]),
+            by: PlaceBy::List,
+            via: Via::Redirect,
+            target: Some("https://${machine}.example.com".into()),
+            ..PlacementKeys::default()
+        },
+        machines: words(&["one", "two"]),
+        places: vec![Place { units: vec![unit::Pattern::new("web")], machine: "two".into() }],
+    };
+    assert_eq!(placement, expected);
+    assert_eq!(placement.address("two").as_deref(), Some("https://two.example.com"));
+    let from_file = format!("[machine]\nid = 'two'\n[placement]\nfile = '{}'", file.display());
+    let placement = loaded(&[("tenantd.toml", &from_file)]).config.fleet.placement.unwrap();
+    assert_eq!((placement.machines, placement.keys.by), (words(&["one", "two"]), PlaceBy::Hash));
 }
 
 fn redirect((from, to): (&str, &str), status: u16, methods: &[&str], host: Option<&str>) -> Redirect {
@@ -157,6 +280,7 @@ fn every_key_of_the_daemon() {
             when: redirect(("^/c", "/d?"), 302, &["POST"], None).when,
         }],
         health: Health { path: "/alive".into() },
+        fleet: fleet(),
         auth: Auth {
             htpasswd: Some("/h".into()),
             realm: "R".into(),
@@ -169,7 +293,7 @@ fn every_key_of_the_daemon() {
         log: Log { access: false, timestamps: false },
         control: Control { mode: 0o660 },
     };
-    assert_eq!(loaded(&[("tenantd.toml", text)]).config, expected);
+    assert_eq!(loaded(&[("tenantd.toml", &format!("{text}\n{FLEET}"))]).config, expected);
     let one = loaded(&[("tenantd.toml", "http.listen = '0.0.0.0:80'")]);
     assert_eq!(one.config.http.listen, ["0.0.0.0:80".parse().unwrap()]);
 }
@@ -385,12 +509,18 @@ fn hundreds_of_tenants_from_one_template() {
     assert_eq!(all.iter().filter(|unit| unit.route.is_some()).count(), 371);
 }
 
+/// Keys that mean much the same wherever they are.
+const SHARED: [&str; 4] = ["path", "machines", "via", "target"];
+
 #[test]
 fn every_key_is_documented_and_belongs_to_one_section() {
     for sections in [SECTIONS, unit::SECTIONS] {
         // What is written several times is looked up last.
         let once = sections.iter().filter(|section| !section.many);
-        let mut keys: Vec<&str> = once.flat_map(|section| section.keys.iter().map(|key| key.name)).collect();
+        let mut keys: Vec<&str> = once
+            .flat_map(|section| section.keys.iter().map(|key| key.name))
+            .filter(|key| !SHARED.contains(key))
+            .collect();
         let all = keys.len();
         keys.sort_unstable();
         keys.dedup();

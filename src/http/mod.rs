@@ -35,6 +35,7 @@ pub use extent::{MAX_FIELDS, MAX_LINE};
 pub use fields::{Field, Fields};
 pub use forward::{Elsewhere, Hop, forward_request, replace_host};
 pub use framing::{Framing, Version};
+pub use kind::{HOP, RETRY};
 pub use path::Path;
 pub use proxy_protocol::Preamble;
 pub use refusal::Refusal;

@@ -6,7 +6,7 @@ use super::session::unix_ms;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, Shared};
 use crate::http::{self, Body, Elsewhere, Framing, Hop, Path, RequestHead, Version};
-use crate::route::{Decision, Request, Reroute};
+use crate::route::{Decision, Reroute};
 use crate::unit::UnitId;
 
 impl Proxy {
@@ -36,7 +36,8 @@ impl Proxy {
         if !self.lets_in(key, head, &path) {
             return 0;
         }
-        let request = Request { method: head.method, host: head.host, fields: head.fields };
+        self.front.settle();
+        let request = self.request(key, head);
         match self.front.reroute(&request, &mut path, &mut ()) {
             Reroute::Stays => {}
             // What is locked is not reached by another name either.
@@ -55,6 +56,8 @@ impl Proxy {
             Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
             Decision::Cgi(script) => self.call_script(key, script, head, &path, rest),
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
+            Decision::Chosen(chosen) => self.admit_chosen(key, &chosen, head, rest),
+            Decision::Away(away) => self.send_away(key, &away, head, &path, rest),
             Decision::Remote(index) => self.admit_remote(key, index, head, &path, rest),
             Decision::NotFound => {
                 self.answer(key, 404, "no application answers here", None);
@@ -63,7 +66,7 @@ impl Proxy {
         }
     }
 
-    fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+    pub(super) fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         client.exchange.unit = Some(unit);
         if self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some())

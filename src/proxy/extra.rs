@@ -23,6 +23,10 @@ pub(super) enum By {
     Tenant,
     /// A file.
     File,
+    /// Fly's proxy, which is asked to replay the request.
+    Replay,
+    /// Another machine, or none that could be reached.
+    Machine,
     /// A target of a `[[proxy]]`, or tenantd in its place.
     Proxy,
     /// A CGI script.
@@ -39,6 +43,8 @@ impl By {
         match self {
             Self::Tenant => None,
             Self::File => Some("file"),
+            Self::Replay => Some("replay"),
+            Self::Machine => Some("machine"),
             Self::Proxy => Some("proxy"),
             Self::Cgi => Some("cgi"),
             Self::Redirect => Some("redirect"),

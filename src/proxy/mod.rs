@@ -6,6 +6,7 @@ mod admit;
 mod answer;
 mod asleep;
 mod auth;
+mod away;
 mod batch;
 mod breaker;
 mod buffer;

@@ -3,17 +3,21 @@
 //! health → broadcast → auth → cable → redirects, rewrites, replay → bots → CGI → reverse proxies → static files →
 //! maintenance → tenant. All judge the same canonical path ([`Path`]), and that is the one that is served.
 
+use std::net::IpAddr;
+
 use slotmap::SecondaryMap;
 
+use super::fleet::Fleet;
 use super::guard::{Access, Guard};
 use super::remote::Remotes;
 use super::reroute::{Elsewhere, Reroute, Reroutes};
 use super::script;
 use super::table::Table;
 use super::trace::Trace;
+use super::{Away, Chosen, Target};
 use crate::config::{Cgi, Config};
-use crate::http::{Fields, Path};
-use crate::unit::{Route, UnitId};
+use crate::http::{Fields, Framing, Path, RequestHead};
+use crate::unit::{Name, Route, UnitId};
 
 /// A request as the rules see it.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +28,23 @@ pub struct Request<'r> {
     pub host: &'r str,
     /// Its fields.
     pub fields: Fields<'r>,
+    /// How its body ends.
+    pub framing: Framing,
+    /// It comes from a proxy of ours.
+    pub trusted: bool,
+    /// Who asks.
+    pub client: IpAddr,
+    /// When, in Unix seconds.
+    pub now: u64,
+}
+
+impl<'r> Request<'r> {
+    /// What its head alone says.
+    pub fn of(head: &RequestHead<'r>) -> Self {
+        let client = IpAddr::from([0, 0, 0, 0]);
+        let RequestHead { method, host, fields, framing, .. } = *head;
+        Self { method, host, fields, framing, trusted: false, client, now: 0 }
+    }
 }
 
 /// Who answers a request.
@@ -37,6 +58,10 @@ pub enum Decision {
     Cgi(usize),
     /// This tenant.
     Tenant(UnitId),
+    /// A tenant, with something special about it.
+    Chosen(Chosen),
+    /// Another machine, region or app.
+    Away(Away),
     /// Nobody: 404.
     NotFound,
 }
@@ -50,6 +75,7 @@ pub struct Front {
     reroutes: Reroutes,
     guard: Guard,
     tenants: Table,
+    fleet: Fleet,
     /// Length of the path that wants a slash behind it.
     slashed: SecondaryMap<UnitId, usize>,
 }
@@ -65,6 +91,7 @@ impl Front {
     /// Other rules from now on; routes stay.
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
+        self.fleet.configure(config);
         self.remotes.configure(&config.proxies);
         self.scripts.clone_from(&config.scripts);
         self.reroutes = Reroutes::new(config);
@@ -80,8 +107,24 @@ impl Front {
         self.guard.insert(route, unit);
     }
 
+    /// A tenant is called so: its machine and its stand-ins are found by that.
+    pub fn name(&mut self, unit: UnitId, name: &Name) {
+        self.fleet.insert(unit, name);
+    }
+
+    /// The place of another machine among [`super::remotes()`].
+    pub fn peer(&self, target: &Target) -> Option<usize> {
+        self.fleet.peer(target)
+    }
+
+    /// All units are there.
+    pub fn settle(&mut self) {
+        self.fleet.settle();
+    }
+
     /// Takes the routes of a unit out.
     pub fn remove(&mut self, unit: UnitId) {
+        self.fleet.remove(unit);
         self.tenants.remove(unit);
         self.slashed.remove(unit);
         self.guard.remove(unit);
@@ -106,6 +149,10 @@ impl Front {
 
     /// Who answers a request that has been rerouted and needs no further permission.
     pub fn decide(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Decision {
+        if let Some(away) = self.fleet.replay(request, path) {
+            trace.told("replay", || away.to_string());
+            return Decision::Away(away);
+        }
         if let Some(script) = script::find(&self.scripts, request.method, path.plain()) {
             trace.rule("cgi", script, || self.scripts[script].exec.join(" "));
             return Decision::Cgi(script);
@@ -124,6 +171,6 @@ impl Front {
             trace.told("trailing_slash", || elsewhere.to_string());
             return Decision::Elsewhere(elsewhere);
         }
-        Decision::Tenant(unit)
+        self.fleet.decide(unit, request, path, trace)
     }
 }
