@@ -2,6 +2,7 @@
 
 mod access;
 mod configuration;
+mod fly;
 mod liveness;
 mod map;
 mod processes;
