@@ -15,10 +15,10 @@ pub(super) struct Options {
     pub signal: Option<String>,
     /// `--kill-whom`.
     pub whom: Option<String>,
-    /// The request of `route`.
-    pub asked: super::route::Asked,
     /// `--add`.
     pub machine: Option<String>,
+    /// The request of `route`.
+    pub asked: super::route::Asked,
 }
 
 /// Short, long, the verbs that understand it.
@@ -33,10 +33,10 @@ const OPTIONS: [(Option<char>, &str, &[&str]); 19] = [
     (None, "tree", &["list"]),
     (Some('s'), "signal", &["kill"]),
     (None, "kill-whom", &["kill"]),
+    (None, "add", &["placement"]),
     (Some('H'), "header", &["route"]),
     (None, "from", &["route"]),
     (None, "user", &["route"]),
-    (None, "add", &["placement"]),
     (None, "out", &["import"]),
     (None, "root", &["import"]),
     (None, "watch", &["import"]),

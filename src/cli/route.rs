@@ -3,7 +3,7 @@
 mod ask;
 mod told;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::Path as File;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -84,7 +84,7 @@ fn judge(loaded: &Loaded, head: &[u8], asked: &Asked, told: &mut Told) -> Verdic
         return Verdict::answered(200, "tenantd");
     }
     told.none("health");
-    let client = asked.from.as_deref().and_then(|from| from.parse().ok()).unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let client = asked.from.as_deref().and_then(|from| from.parse().ok()).unwrap_or(IpAddr::from([127, 0, 0, 1]));
     let trusted = loaded.config.http.trusts(client);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let request = Request { client, trusted, now, ..Request::of(&head) };
@@ -132,17 +132,13 @@ fn verdict(
     told: &mut Told,
 ) -> Verdict {
     match decision {
-        Decision::Away(Away::Failed(target)) => Verdict::refused(503, &format!("{target} has failed")),
-        Decision::Away(Away::Circle(target)) => Verdict::refused(508, &format!("sent in circles, to {target}")),
-        Decision::Away(Away::Stuck(target)) => Verdict::refused(413, &format!("no way to {target}")),
-        Decision::Away(away) => Verdict::sent(&away.to_string(), path.target()),
-        Decision::Chosen(chosen) => {
-            let target = chosen.target.as_deref().unwrap_or(path.target());
-            units.get(chosen.unit).map_or(Verdict::refused(404, "no application answers here"), |unit| {
-                told.unit_of(unit);
-                Verdict::sent(unit.name.as_str(), target)
-            })
+        Decision::Chosen(chosen) => verdict(Decision::Tenant(chosen.unit), loaded, units, request, path, told),
+        Decision::Away(away @ (Away::Replay(_) | Away::Proxy(_) | Away::Redirect(_))) => {
+            Verdict::sent("another machine", &away.to_string())
         }
+        Decision::Away(away @ Away::Circle(_)) => Verdict::refused(508, &away.to_string()),
+        Decision::Away(away @ Away::Stuck(_)) => Verdict::refused(413, &away.to_string()),
+        Decision::Away(away) => Verdict::refused(503, &away.to_string()),
         Decision::Elsewhere(elsewhere) => Verdict::elsewhere(elsewhere.status, elsewhere.location),
         Decision::Tenant(id) | Decision::Files(id) => {
             let Some(unit) = units.get(id) else { return Verdict::refused(404, "no application answers here") };

@@ -59,14 +59,14 @@ pub enum Decision {
     Cgi(usize),
     /// This tenant.
     Tenant(UnitId),
-    /// This tenant's files, and never the tenant: a robot asks.
-    Files(UnitId),
-    /// A robot, which gets nothing: 403.
-    Robot,
     /// A tenant, with something special about it.
     Chosen(Chosen),
     /// Another machine, region or app.
     Away(Away),
+    /// This tenant's files, and never the tenant: a robot asks.
+    Files(UnitId),
+    /// A robot, which gets nothing: 403.
+    Robot,
     /// Nobody: 404.
     NotFound,
 }
@@ -185,8 +185,7 @@ impl Front {
         }
         match self.fleet.decide(unit, request, path, trace) {
             // The machine of a tenant that is elsewhere judges its robots.
-            Decision::Tenant(unit) if only_files => Decision::Files(unit),
-            Decision::Chosen(_) if only_files => Decision::Files(unit),
+            Decision::Tenant(_) | Decision::Chosen(_) if only_files => Decision::Files(unit),
             decision => decision,
         }
     }
