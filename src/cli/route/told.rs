@@ -91,7 +91,7 @@ impl Told {
     /// Where the `index`th table of a section begins.
     fn place(&self, section: &str, index: usize) -> Option<String> {
         let table = DeTable::parse(&self.text).ok()?;
-        let offset = table.get_ref().get(section)?.get_ref().as_array()?.iter().nth(index)?.span().start;
+        let offset = table.get_ref().get(section)?.get_ref().as_array()?.get(index)?.span().start;
         let line = self.text.get(..offset)?.matches('\n').count() + 1;
         Some(format!("tenantd.toml:{line}"))
     }
