@@ -9,6 +9,7 @@ mod logs;
 mod open;
 mod parting;
 mod reload;
+mod scripts;
 mod settings;
 mod show;
 
@@ -17,6 +18,7 @@ pub use fatal::Fatal;
 use logs::Readers;
 use parting::Parting;
 use reload::Reloader;
+use scripts::Runs;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -50,6 +52,7 @@ pub struct Init {
     journal: Journal,
     manager: Manager,
     tracker: Tracker,
+    runs: Runs,
     proxy: Proxy,
     control: Server,
     inherited: Inherited,
@@ -85,6 +88,7 @@ impl Init {
         self.contain(Self::boot);
         loop {
             if let Some(code) = self.exit.filter(|_| self.has_parted()) {
+                self.cut_all();
                 self.journal.say(None, format_args!("exit {code}"));
                 self.feed();
                 self.journal.finish(Instant::now() + LAST_LINES);
@@ -156,6 +160,7 @@ impl Init {
         self.settle();
         self.kill_on();
         self.tracker.tidy();
+        self.runs.tracker.tidy();
         self.write_access();
         self.feed();
     }
@@ -177,7 +182,7 @@ impl Init {
 
     /// Until the earliest deadline; not at all while somebody has more to do.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.unread.is_empty() || self.proxy.has_pending() || self.readers.are_behind() || self.tracker.has_more() {
+        if !self.unread.is_empty() || self.proxy.has_pending() || self.readers.are_behind() || self.has_to_kill() {
             return Some(Duration::ZERO);
         }
         let own = [self.manager.deadline(), self.again.deadline()];
@@ -212,7 +217,7 @@ impl Init {
                 self.has_read();
                 self.proxy.ready(source, readiness);
             }
-            Source::Door(_) | Source::Client(_) | Source::Upstream(_) | Source::Listener(_) => {
+            Source::Script(_) | Source::Door(_) | Source::Client(_) | Source::Upstream(_) | Source::Listener(_) => {
                 self.proxy.ready(source, readiness);
             }
         }
@@ -251,8 +256,10 @@ impl Init {
             self.was_executed(unit);
             self.journal.catch_up(unit);
         }
+        let run = self.runs.tracker.died(pid, exit);
         let death = self.tracker.died(pid, exit);
         process::release(pid);
+        run.into_iter().for_each(|run| self.has_run(run));
         let Some(Death { unit, exit, rest, emptied }) = death else { return };
         if emptied {
             self.dispatch(Event::Emptied(unit));
@@ -265,6 +272,8 @@ impl Init {
         for unit in self.tracker.emptied() {
             self.dispatch(Event::Emptied(unit));
         }
+        // What a run has left was killed with its end: nobody waits for it.
+        self.runs.tracker.emptied();
     }
 
     /// The pipe of a start says something.
@@ -299,6 +308,14 @@ impl Init {
                     self.reap();
                     continue;
                 }
+                Fact::Call(run) => {
+                    self.call(run);
+                    continue;
+                }
+                Fact::Cut(run) => {
+                    self.cut(run);
+                    continue;
+                }
                 Fact::Wanted(unit) => Event::Wanted(unit),
                 Fact::Unwanted(unit) => Event::Unwanted(unit),
                 Fact::Idled(unit) => Event::Idled(unit),
@@ -322,9 +339,13 @@ impl Init {
 
     /// A unit that forks as fast as it is killed gets its share of each turn, and no more.
     fn kill_on(&mut self) {
-        if let Err(error) = self.tracker.go_on() {
+        if let Err(error) = self.tracker.go_on().and_then(|()| self.runs.tracker.go_on()) {
             self.journal.say(None, format_args!("cannot send SIGKILL: {error}"));
         }
+    }
+
+    fn has_to_kill(&self) -> bool {
+        self.tracker.has_more() || self.runs.tracker.has_more()
     }
 
     fn dispatch(&mut self, event: Event) {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::{Config, RequestLimit, auth, budget};
+use super::{Config, RequestLimit, auth, budget, fleet};
 use crate::unit::Listen;
 use crate::unit::layers::Layers;
 use crate::unit::load::Draft;
@@ -22,6 +22,7 @@ pub(super) fn together(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>
     }
     proxy_protocol(config, daemon, report);
     limits(config, daemon, drafts, report);
+    fleet::together(config, daemon, drafts, report);
     auth::together(config, daemon, drafts, report);
     budget::check(config, daemon, drafts, report);
 }

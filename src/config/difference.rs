@@ -1,6 +1,6 @@
 //! What a new tenantd.toml means for a daemon that runs: which keys count from now on, and which need a restart. Pure.
 
-use super::{Auth, Config, Control, Health, Http, Log, Pool, Shutdown};
+use super::{Auth, Bots, Config, Control, Health, Http, Log, Pool, Shutdown};
 use crate::unit::section::Section;
 
 /// The keys that have changed, as `[http] listen`.
@@ -25,9 +25,12 @@ impl Config {
         found.add(Http::DOC.name, self.http.changed(&new.http));
         found.add("", (self.limits != new.limits).then_some("[[limit]]"));
         found.add("", (self.proxies != new.proxies).then_some("[[proxy]]"));
+        found.add("", (self.scripts != new.scripts).then_some("[[cgi]]"));
         found.add("", (self.redirects != new.redirects).then_some("[[redirect]]"));
         found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
+        found.add(Bots::DOC.name, self.bots.changed(&new.bots));
         found.add(Health::DOC.name, self.health.changed(&new.health));
+        self.fleet.difference(&new.fleet, &mut found);
         found.add(Auth::DOC.name, self.auth.changed(&new.auth));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
         found.add(Shutdown::DOC.name, self.shutdown.changed(&new.shutdown));
@@ -104,9 +107,56 @@ mod tests {
                 "ca_file",
             ],
         ),
+        (
+            "cgi",
+            &[
+                "path",
+                "exec",
+                "methods",
+                "user",
+                "group",
+                "allowed_users",
+                "environment",
+                "pass_environment",
+                "working_directory",
+                "timeout",
+                "reload_config",
+                "memory_max",
+                "running",
+            ],
+        ),
         ("redirect", &["from", "to", "status", "methods", "host"]),
         ("rewrite", &["from", "to", "methods"]),
+        ("bots", &["action", "agents"]),
         ("health", &["path"]),
+        ("machine", &["id", "region", "app"]),
+        (
+            "replay",
+            &[
+                "path", "pattern", "app", "region", "machine", "prefer", "status", "methods", "timeout", "fallback",
+                "port",
+            ],
+        ),
+        (
+            "sticky",
+            &[
+                "name",
+                "max_age",
+                "secure",
+                "http_only",
+                "same_site",
+                "path",
+                "paths",
+                "secret_file",
+                "secret_env",
+                "via",
+                "target",
+                "machines",
+            ],
+        ),
+        ("placement", &["machines", "file", "by", "via", "target"]),
+        ("place", &["units", "machine"]),
+        ("variant", &["name", "units", "to", "share", "cookie", "header", "query"]),
         ("auth", &["htpasswd", "realm", "public", "exclude", "plain"]),
         ("pool", &["boots", "running"]),
         ("shutdown", &["budget"]),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-use super::check;
-use super::{Config, Diagnostic, Redirect, Remote, RequestLimit, Rewrite, SECTIONS, Top};
+use super::{Cgi, Config, Diagnostic, Fleet, Redirect, Remote, RequestLimit, Rewrite, SECTIONS, Top};
+use super::{cgi, check};
 use crate::unit::layers::{Layer, Layers};
 use crate::unit::report::{Place, Report};
 use crate::unit::section::{Fields, Section, check_sections};
@@ -64,6 +64,8 @@ fn load_at(
     if documents.iter().all(Document::is_some) {
         unit::together::check(&drafts, &mut report);
         check::together(&config, &layers, &drafts, &mut report);
+        cgi::look_for_guards(&config.scripts, &config.auth, &layers, &mut report);
+        cgi::look_for_programs(&config.scripts, &layers, &mut report);
     }
     let (mut errors, warnings) = report.finish(&sources);
     if errors.is_empty() {
@@ -133,9 +135,12 @@ fn read(
         http: section(layers, &mut cx),
         limits: RequestLimit::read_all(layers, &mut cx),
         proxies: Remote::read_all(layers, &mut cx),
+        scripts: Cgi::read_all(layers, &mut cx),
         redirects: Redirect::read_all(layers, &mut cx),
         rewrites: Rewrite::read_all(layers, &mut cx),
+        bots: section(layers, &mut cx),
         health: section(layers, &mut cx),
+        fleet: Fleet::read(layers, own, host_name(), &mut cx),
         auth: section(layers, &mut cx),
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),
@@ -146,6 +151,11 @@ fn read(
 
 fn section<S: Section>(layers: &Layers<'_>, cx: &mut Cx<'_>) -> S {
     S::read(&mut Fields::new::<S>(layers, cx))
+}
+
+/// The name of the machine, or of the container.
+fn host_name() -> Option<String> {
+    rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
 }
 
 /// Where sockets may go, the usual place first. The last two are for a container that gives us nothing else: Docker's

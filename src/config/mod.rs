@@ -1,11 +1,14 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
 mod auth;
+mod bots;
 mod budget;
+mod cgi;
 mod check;
 mod destination;
 mod difference;
 mod expression;
+mod fleet;
 mod limit;
 mod load;
 mod network;
@@ -25,9 +28,15 @@ use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
+pub use bots::Bots;
+pub use cgi::Cgi;
 pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
 pub use expression::Expression;
+pub use fleet::{
+    Fallback, Fleet, Machine, Pair, Place, PlaceBy, Placement, PlacementKeys, Replay, ReplayKeys, SameSite, Secret,
+    Sticky, StickyKeys, Variant, Via,
+};
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use network::Network;
@@ -50,10 +59,18 @@ pub const SECTIONS: &[SectionDoc] = &[
     Top::DOC,
     Http::DOC,
     Health::DOC,
+    fleet::SECTIONS[0],
+    fleet::SECTIONS[1],
+    fleet::SECTIONS[2],
+    fleet::SECTIONS[3],
+    fleet::SECTIONS[4],
+    fleet::SECTIONS[5],
     Auth::DOC,
     RequestLimit::DOC,
     RedirectKeys::DOC,
     RewriteKeys::DOC,
+    Bots::DOC,
+    Cgi::DOC,
     ProxyKeys::DOC,
     Pool::DOC,
     Shutdown::DOC,
@@ -77,8 +94,14 @@ pub struct Config {
     pub redirects: Vec<Redirect>,
     /// Paths that are served as others.
     pub rewrites: Vec<Rewrite>,
+    /// What robots get.
+    pub bots: Bots,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// This machine among others.
+    pub fleet: Fleet,
+    /// Paths that a script answers.
+    pub scripts: Vec<Cgi>,
     /// Who may see what.
     pub auth: Auth,
     /// How many tenants at once.
@@ -98,10 +121,13 @@ impl Default for Config {
             runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
             http: Http::default(),
             limits: Vec::new(),
+            scripts: Vec::new(),
             proxies: Vec::new(),
             redirects: Vec::new(),
             rewrites: Vec::new(),
+            bots: Bots::default(),
             health: Health::default(),
+            fleet: Fleet::default(),
             auth: Auth::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),

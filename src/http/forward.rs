@@ -140,7 +140,7 @@ fn put_end_to_end<'b>(out: &mut Vec<u8>, head: &RequestHead<'b>, hop: &Hop) -> K
             Kind::ForwardedHost => keep(&mut kept.forwarded_host, trusted),
             Kind::RealIp => keep(&mut kept.real_ip, trusted && hop.client == hop.peer),
             Kind::RequestStart => keep(&mut kept.request_start, trusted),
-            Kind::Forwarded => trusted,
+            Kind::Forwarded | Kind::Fleet => trusted,
         };
         if passes && !line.name.contains(&b'_') && !hop.replaces(line.name) {
             put_line(out, &line);

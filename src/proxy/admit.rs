@@ -6,7 +6,7 @@ use super::session::unix_ms;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, Shared};
 use crate::http::{self, Body, Elsewhere, Framing, Hop, Path, RequestHead, Version};
-use crate::route::{Decision, Request, Reroute};
+use crate::route::{Decision, Reroute};
 use crate::unit::UnitId;
 
 impl Proxy {
@@ -36,7 +36,8 @@ impl Proxy {
         if !self.lets_in(key, head, &path) {
             return 0;
         }
-        let request = Request { method: head.method, host: head.host, fields: head.fields };
+        self.front.settle();
+        let request = self.request(key, head);
         match self.front.reroute(&request, &mut path, &mut ()) {
             Reroute::Stays => {}
             // What is locked is not reached by another name either.
@@ -53,7 +54,12 @@ impl Proxy {
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {
             Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
+            Decision::Cgi(script) => self.call_script(key, script, head, &path, rest),
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
+            Decision::Chosen(chosen) => self.admit_chosen(key, &chosen, head, rest),
+            Decision::Away(away) => self.send_away(key, &away, head, &path, rest),
+            Decision::Files(unit) => self.admit_robot(key, unit, head, rest),
+            Decision::Robot => self.refuse_robot(key),
             Decision::Remote(index) => self.admit_remote(key, index, head, &path, rest),
             Decision::NotFound => {
                 self.answer(key, 404, "no application answers here", None);
@@ -63,13 +69,27 @@ impl Proxy {
     }
 
     fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+        let taken = self.admit_file(key, unit, head, rest);
+        taken.unwrap_or_else(|| self.admit_tenant(key, unit, head, rest))
+    }
+
+    /// A public file of the tenant answers; `None` if there is none.
+    pub(super) fn admit_file(
+        &mut self,
+        key: ClientKey,
+        unit: UnitId,
+        head: &RequestHead<'_>,
+        rest: &[u8],
+    ) -> Option<usize> {
+        let has_files = self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some());
+        self.clients.get_mut(key)?.exchange.unit = Some(unit);
+        if has_files { self.serve_public(key, unit, head, rest) } else { None }
+    }
+
+    /// The tenant itself answers.
+    pub(super) fn admit_tenant(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         client.exchange.unit = Some(unit);
-        if self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some())
-            && let Some(taken) = self.serve_public(key, unit, head, rest)
-        {
-            return taken;
-        }
         let Some(admission) = self.let_in(key, unit, head) else { return 0 };
         let Some(taken) = self.write_request(key, unit, head, rest) else { return rest.len() };
         if !self.begin_gathering(key, unit) {
@@ -80,7 +100,7 @@ impl Proxy {
 
     /// Whether a request is sent to its tenant or waits for it. `None` if neither: then it was answered.
     pub(super) fn let_in(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>) -> Option<Admission> {
-        if self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
+        if self.turns_away(key) || self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
             return None;
         }
         let admission = self.admission(unit, head.upgrade.is_some());

@@ -58,6 +58,8 @@ pub(super) enum Phase {
     Exchange,
     /// A file is looked for, or is on its way.
     File,
+    /// A script is to answer, or does.
+    Script,
     /// Bytes both ways.
     Tunnel,
     /// The last answer is on its way, and the end of writing behind it.

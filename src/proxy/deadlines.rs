@@ -18,15 +18,16 @@ const DEADLINES: usize = 256;
 impl Proxy {
     /// When to call [`Proxy::elapse`].
     pub fn deadline(&mut self) -> Option<Instant> {
-        let Self { clients, upstreams, remotes, doors, shared, .. } = self;
+        let Self { clients, upstreams, remotes, doors, scripts, shared, .. } = self;
         shared.timers.skim(|owner| alarm_of(owner, clients, upstreams, remotes, doors));
-        shared.timers.next()
+        [shared.timers.next(), scripts.deadline()].into_iter().flatten().min()
     }
 
     /// Deadlines that are over.
     pub fn elapse(&mut self) {
         let now = self.shared.now;
         self.sweep_timers();
+        self.scripts_due();
         for _ in 0..DEADLINES {
             let Some((entry, owner)) = self.shared.timers.pop(now) else { return };
             match owner {

@@ -12,6 +12,7 @@ pub(super) struct Extra {
     noted: String,
     /// Where the request is sent, if not to a tenant.
     leg: Option<Leg>,
+    user: String,
 }
 
 /// Who answered, for the log, where it is not the tenant.
@@ -22,10 +23,18 @@ pub(super) enum By {
     Tenant,
     /// A file.
     File,
+    /// Fly's proxy, which is asked to replay the request.
+    Replay,
+    /// Another machine, or none that could be reached.
+    Machine,
     /// A target of a `[[proxy]]`, or tenantd in its place.
     Proxy,
+    /// A CGI script.
+    Cgi,
     /// A redirect.
     Redirect,
+    /// Whoever turns robots away.
+    Bot,
     /// Whoever asks for a name and a password.
     Auth,
 }
@@ -36,8 +45,12 @@ impl By {
         match self {
             Self::Tenant => None,
             Self::File => Some("file"),
+            Self::Replay => Some("replay"),
+            Self::Machine => Some("machine"),
             Self::Proxy => Some("proxy"),
+            Self::Cgi => Some("cgi"),
             Self::Redirect => Some("redirect"),
+            Self::Bot => Some("bot"),
             Self::Auth => Some("auth"),
         }
     }
@@ -77,12 +90,23 @@ impl Exchange {
         self.extra.as_deref().and_then(|extra| extra.leg)
     }
 
+    /// Whoever asks has said this name and its password.
+    pub fn know(&mut self, name: &str) {
+        name.clone_into(&mut self.extra.get_or_insert_default().user);
+    }
+
+    /// The name whose password was right; `None` where none was asked for.
+    pub fn user(&self) -> Option<&str> {
+        self.extra.as_deref().map(|extra| extra.user.as_str()).filter(|user| !user.is_empty())
+    }
+
     /// Nothing any more.
     pub fn clear_extra(&mut self) {
         if let Some(extra) = &mut self.extra {
             extra.added.clear();
             extra.noted.clear();
             extra.leg = None;
+            extra.user.clear();
         }
     }
 }

@@ -6,10 +6,12 @@ mod admit;
 mod answer;
 mod asleep;
 mod auth;
+mod away;
 mod batch;
 mod breaker;
 mod buffer;
 mod capacity;
+mod cgi;
 mod client;
 mod conn;
 mod deadlines;
@@ -32,6 +34,7 @@ mod redirect;
 mod refuse;
 mod remote;
 mod renew;
+mod robot;
 mod room;
 mod say;
 mod session;
@@ -61,6 +64,8 @@ use crate::unit::UnitId;
 use access::AccessLog;
 use auth::Auth;
 use batch::Batch;
+use cgi::Scripts;
+pub use cgi::{Order, RunKey, Script};
 use client::Client;
 use conn::{Conn, Origin};
 use door::Doors;
@@ -99,6 +104,10 @@ pub enum Fact {
     Reached(UnitId),
     /// A tenant has ended a connection, with itself perhaps.
     Lost,
+    /// A script is to be run.
+    Call(RunKey),
+    /// Its run is over, whatever it still does.
+    Cut(RunKey),
 }
 
 /// What a tenant has to do at the moment, for `status`.
@@ -125,6 +134,7 @@ pub struct Proxy {
     doors: Doors,
     files: Files,
     remotes: Remotes,
+    scripts: Scripts,
     auth: Auth,
     /// Somebody waits for a tenant to be idle.
     room: bool,
@@ -209,6 +219,7 @@ impl Proxy {
             auth: Auth::new(&waker, now)?,
             remotes: Remotes::new(waker.clone()),
             files: Files::new(waker),
+            scripts: Scripts::default(),
             room: false,
             shared,
         })
@@ -228,6 +239,7 @@ impl Proxy {
             Source::Client(key) => self.client_ready(key.into(), edge),
             Source::Upstream(key) => self.conn_ready(key.into(), edge),
             Source::Listener(key) => self.listener_ready(key.into()),
+            Source::Script(key) => self.script_ready(key.into()),
             Source::Worker => {
                 self.worked();
                 self.resolved();
@@ -281,6 +293,7 @@ impl Proxy {
     /// written.
     pub fn settle(&mut self) {
         self.attend_pending();
+        self.attend_orphans();
         self.deliver_all();
     }
 
@@ -299,7 +312,7 @@ impl Proxy {
 
     /// Somebody has more to do than this turn allowed.
     pub fn has_pending(&self) -> bool {
-        !self.shared.pending.is_empty() || !self.shared.batch.is_empty()
+        !self.shared.pending.is_empty() || !self.shared.batch.is_empty() || self.scripts.have_pending()
     }
 
     /// The next fact.

@@ -19,7 +19,8 @@ impl Proxy {
         self.doors.peers.configure(config.http.connections_per_client, counted);
         self.shared.access.switch(config.log.access);
         self.front.configure(config);
-        self.configure_remotes(&config.proxies);
+        self.configure_remotes(&crate::route::remotes(config));
+        self.scripts.configure(&config.scripts);
         self.auth.configure(config.auth.plain);
     }
 
@@ -54,6 +55,7 @@ impl Proxy {
             return self.empty_room(id).into_iter().for_each(|key| self.miss(key));
         };
         self.front.insert(route, id);
+        self.front.name(id, &upstream.name);
         upstream.files = self.files.places(&upstream.name, route);
         // No idle_stop any more leaves no alarm behind.
         upstream.idle.clear();
@@ -101,7 +103,14 @@ impl Proxy {
                 self.refuse_client(key, 404, "no application answers here", None);
             }
             Phase::Exchange | Phase::Tunnel => self.close(key),
-            Phase::Preamble | Phase::Head | Phase::Auth | Phase::Body | Phase::File | Phase::Last | Phase::Linger => {}
+            Phase::Preamble
+            | Phase::Head
+            | Phase::Auth
+            | Phase::Body
+            | Phase::File
+            | Phase::Script
+            | Phase::Last
+            | Phase::Linger => {}
         }
     }
 }

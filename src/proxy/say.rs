@@ -11,6 +11,8 @@ pub(super) enum Say<'a> {
     Excess(Quota<'a>),
     /// A line of text.
     Text(&'a str),
+    /// Instructions for Fly's proxy.
+    Replay(&'a str),
     /// The application is being started; the page asks again by itself.
     Starting,
 }
@@ -20,6 +22,7 @@ impl<'a> Say<'a> {
     pub fn content(self, accept: Option<&'a [u8]>) -> Content<'a> {
         match self {
             Self::Text(body) => Content::As { content_type: "text/plain; charset=utf-8", body },
+            Self::Replay(body) => Content::As { content_type: "application/vnd.fly.replay+json", body },
             Self::Detail(detail) => Content::Page { detail, accept },
             Self::Excess(_) => Content::Page { detail: "too many requests; please wait a moment", accept },
             Self::Starting => Content::Starting,

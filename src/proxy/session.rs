@@ -38,6 +38,7 @@ impl Proxy {
                 Phase::Auth | Phase::Waiting => self.keep_waiting(key),
                 Phase::Exchange => self.exchange(key),
                 Phase::File => self.send_file(key),
+                Phase::Script => self.script(key),
                 Phase::Tunnel => self.tunnel(key),
                 Phase::Last => self.write_last(key),
                 Phase::Linger => self.linger(key),
@@ -216,7 +217,7 @@ impl Proxy {
         let phase = client.phase;
         self.end_gathering(key);
         let Some(client) = self.clients.get_mut(key) else { return };
-        if matches!(phase, Phase::Auth | Phase::Body | Phase::Waiting | Phase::Exchange | Phase::File) {
+        if matches!(phase, Phase::Auth | Phase::Body | Phase::Waiting | Phase::Exchange | Phase::File | Phase::Script) {
             let exchange = &mut client.exchange;
             // nginx's code for a client that left before its answer.
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
@@ -225,7 +226,7 @@ impl Proxy {
         // No client may take a part for the whole, not even one that reads until the end of the connection.
         if phase == Phase::File
             || !client.output.is_empty()
-            || (phase == Phase::Exchange && client.exchange.answer.is_some())
+            || (matches!(phase, Phase::Exchange | Phase::Script) && client.exchange.answer.is_some())
         {
             client.wire.abort();
         }
@@ -233,6 +234,9 @@ impl Proxy {
         self.release(key, false);
         if phase == Phase::File {
             self.files.forget(key);
+        }
+        if phase == Phase::Script {
+            self.leave_script(key);
         }
         if let Some(mut client) = self.clients.remove(key) {
             self.doors.forget(&client);
@@ -267,6 +271,7 @@ impl Proxy {
             Phase::Body => self.refuse_client(key, 408, "the request body did not come in time", None),
             Phase::Waiting => self.wait_due(key),
             Phase::Exchange => self.exchange_due(key),
+            Phase::Script => self.script_late(key),
             Phase::File | Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
         }
     }

@@ -3,16 +3,22 @@
 //! health → broadcast → auth → cable → redirects, rewrites, replay → bots → CGI → reverse proxies → static files →
 //! maintenance → tenant. All judge the same canonical path ([`Path`]), and that is the one that is served.
 
+use std::net::IpAddr;
+
 use slotmap::SecondaryMap;
 
+use super::bots::Turnstile;
+use super::fleet::Fleet;
 use super::guard::{Access, Guard};
 use super::remote::Remotes;
 use super::reroute::{Elsewhere, Reroute, Reroutes};
+use super::script;
 use super::table::Table;
 use super::trace::Trace;
-use crate::config::Config;
-use crate::http::{Fields, Path};
-use crate::unit::{Route, UnitId};
+use super::{Away, Chosen, Target};
+use crate::config::{Cgi, Config};
+use crate::http::{Fields, Framing, Path, RequestHead};
+use crate::unit::{BotAction, Name, Route, UnitId};
 
 /// A request as the rules see it.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +29,23 @@ pub struct Request<'r> {
     pub host: &'r str,
     /// Its fields.
     pub fields: Fields<'r>,
+    /// How its body ends.
+    pub framing: Framing,
+    /// It comes from a proxy of ours.
+    pub trusted: bool,
+    /// Who asks.
+    pub client: IpAddr,
+    /// When, in Unix seconds.
+    pub now: u64,
+}
+
+impl<'r> Request<'r> {
+    /// What its head alone says.
+    pub fn of(head: &RequestHead<'r>) -> Self {
+        let client = IpAddr::from([0, 0, 0, 0]);
+        let RequestHead { method, host, fields, framing, .. } = *head;
+        Self { method, host, fields, framing, trusted: false, client, now: 0 }
+    }
 }
 
 /// Who answers a request.
@@ -32,8 +55,18 @@ pub enum Decision {
     Elsewhere(Elsewhere),
     /// A target of the `[[proxy]]` of this index.
     Remote(usize),
+    /// This one of the configuration's scripts.
+    Cgi(usize),
     /// This tenant.
     Tenant(UnitId),
+    /// A tenant, with something special about it.
+    Chosen(Chosen),
+    /// Another machine, region or app.
+    Away(Away),
+    /// This tenant's files, and never the tenant: a robot asks.
+    Files(UnitId),
+    /// A robot, which gets nothing: 403.
+    Robot,
     /// Nobody: 404.
     NotFound,
 }
@@ -43,9 +76,12 @@ pub enum Decision {
 pub struct Front {
     health: String,
     remotes: Remotes,
+    scripts: Vec<Cgi>,
     reroutes: Reroutes,
     guard: Guard,
+    bots: Turnstile,
     tenants: Table,
+    fleet: Fleet,
     /// Length of the path that wants a slash behind it.
     slashed: SecondaryMap<UnitId, usize>,
 }
@@ -61,9 +97,12 @@ impl Front {
     /// Other rules from now on; routes stay.
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
+        self.fleet.configure(config);
         self.remotes.configure(&config.proxies);
+        self.scripts.clone_from(&config.scripts);
         self.reroutes = Reroutes::new(config);
         self.guard.configure(&config.auth);
+        self.bots.configure(&config.bots);
     }
 
     /// Adds a tenant's route.
@@ -73,13 +112,31 @@ impl Front {
             self.slashed.insert(unit, route.path.len());
         }
         self.guard.insert(route, unit);
+        self.bots.insert(route.bots, unit);
+    }
+
+    /// A tenant is called so: its machine and its stand-ins are found by that.
+    pub fn name(&mut self, unit: UnitId, name: &Name) {
+        self.fleet.insert(unit, name);
+    }
+
+    /// The place of another machine among [`super::remotes()`].
+    pub fn peer(&self, target: &Target) -> Option<usize> {
+        self.fleet.peer(target)
+    }
+
+    /// All units are there.
+    pub fn settle(&mut self) {
+        self.fleet.settle();
     }
 
     /// Takes the routes of a unit out.
     pub fn remove(&mut self, unit: UnitId) {
+        self.fleet.remove(unit);
         self.tenants.remove(unit);
         self.slashed.remove(unit);
         self.guard.remove(unit);
+        self.bots.remove(unit);
     }
 
     /// It is the path of the health check, which tells of each tenant below its prefix.
@@ -101,8 +158,20 @@ impl Front {
 
     /// Who answers a request that has been rerouted and needs no further permission.
     pub fn decide(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Decision {
-        if let Some(index) = self.remotes.find(request.method, path.path(), trace) {
-            return Decision::Remote(index);
+        if let Some(away) = self.fleet.replay(request, path) {
+            trace.told("replay", || away.to_string());
+            return Decision::Away(away);
+        }
+        let bot = self.bots.action(request, path, || self.tenants.find(request.host, path.path()));
+        if bot == BotAction::Reject {
+            trace.told("bots", || "a robot: rejected".to_owned());
+            return Decision::Robot;
+        }
+        let only_files = bot == BotAction::StaticOnly;
+        if only_files {
+            trace.told("bots", || "a robot: files only".to_owned());
+        } else if let Some(decision) = self.program(request, path, trace) {
+            return decision;
         }
         let Some(unit) = self.tenants.find(request.host, path.path()) else {
             trace.none("tenant");
@@ -114,6 +183,21 @@ impl Front {
             trace.told("trailing_slash", || elsewhere.to_string());
             return Decision::Elsewhere(elsewhere);
         }
-        Decision::Tenant(unit)
+        match only_files {
+            true => Decision::Files(unit),
+            false => self.fleet.decide(unit, request, path, trace),
+        }
+    }
+
+    /// What is no tenant and no file.
+    fn program(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Option<Decision> {
+        if let Some(script) = script::find(&self.scripts, request.method, path.plain()) {
+            trace.rule("cgi", script, || self.scripts[script].exec.join(" "));
+            return Some(Decision::Cgi(script));
+        }
+        if !self.scripts.is_empty() {
+            trace.none("cgi");
+        }
+        self.remotes.find(request.method, path.path(), trace).map(Decision::Remote)
     }
 }

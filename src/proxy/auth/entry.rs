@@ -30,6 +30,7 @@ impl Proxy {
             Entry::Known(_) if exchange.noted().contains(" user=") => return true,
             Entry::Known(name) => {
                 exchange.note("user", &name);
+                exchange.know(&name);
                 return true;
             }
             Entry::Waits => {
