@@ -6,6 +6,7 @@ mod told;
 use std::net::IpAddr;
 use std::path::Path as File;
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use slotmap::SlotMap;
 
@@ -32,7 +33,7 @@ pub(super) struct Asked {
 /// Explains one decision. Exit code 0 if somebody answers, 1 if nobody does.
 pub(super) fn run(directory: &File, method: &str, url: &str, options: &Options, json: bool) -> ExitCode {
     let asked = &options.asked;
-    if let Some(from) = asked.from.as_deref().filter(|from| from.parse::<std::net::IpAddr>().is_err()) {
+    if let Some(from) = asked.from.as_deref().filter(|from| from.parse::<IpAddr>().is_err()) {
         return usage(&format!("--from: \"{from}\" is no IP address"));
     }
     let head = match ask::head(method, url, asked) {
@@ -85,7 +86,8 @@ fn judge(loaded: &Loaded, head: &[u8], asked: &Asked, told: &mut Told) -> Verdic
     told.none("health");
     let client = asked.from.as_deref().and_then(|from| from.parse().ok()).unwrap_or(IpAddr::from([127, 0, 0, 1]));
     let trusted = loaded.config.http.trusts(client);
-    let request = Request { client, trusted, ..Request::of(&head) };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let request = Request { client, trusted, now, ..Request::of(&head) };
     if let Some(verdict) = locked(&front, &request, &path, asked, told) {
         return verdict;
     }
@@ -134,6 +136,8 @@ fn verdict(
         Decision::Away(away @ (Away::Replay(_) | Away::Proxy(_) | Away::Redirect(_))) => {
             Verdict::sent("another machine", &away.to_string())
         }
+        Decision::Away(away @ Away::Circle(_)) => Verdict::refused(508, &away.to_string()),
+        Decision::Away(away @ Away::Stuck(_)) => Verdict::refused(413, &away.to_string()),
         Decision::Away(away) => Verdict::refused(503, &away.to_string()),
         Decision::Elsewhere(elsewhere) => Verdict::elsewhere(elsewhere.status, elsewhere.location),
         Decision::Tenant(id) | Decision::Files(id) => {

@@ -183,9 +183,10 @@ impl Front {
             trace.told("trailing_slash", || elsewhere.to_string());
             return Decision::Elsewhere(elsewhere);
         }
-        match only_files {
-            true => Decision::Files(unit),
-            false => self.fleet.decide(unit, request, path, trace),
+        match self.fleet.decide(unit, request, path, trace) {
+            // The machine of a tenant that is elsewhere judges its robots.
+            Decision::Tenant(_) | Decision::Chosen(_) if only_files => Decision::Files(unit),
+            decision => decision,
         }
     }
 

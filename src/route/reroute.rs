@@ -182,7 +182,7 @@ mod tests {
             ("^/to/(.*)$", "$1", "/to/%68ttps:%2f%2fevil.com", "/https:%2F%2Fevil.com"),
             ("^/to/(.*)$", "/$1", "/to/%2Fevil.com", "/%2Fevil.com"),
             ("^/to/(.*)$", "/$1", "/to/%5Cevil.com", "/%5Cevil.com"),
-            ("^/to/(.*)$", "/$1", "/to/a%0d%0aSet-Cookie:%20a", "/a%0D%0ASet-Cookie:%20a"),
+            ("(?s)^/to/(.*)$", "/$1", "/to/a%0d%0aSet-Cookie:%20a", "/a%0D%0ASet-Cookie:%20a"),
             ("^/a", "", "/a/evil.com", "/evil.com"),
         ] {
             let from = Expression::new(from).unwrap();

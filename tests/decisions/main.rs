@@ -79,7 +79,7 @@ fn decide(front: &Front, head: &RequestHead<'_>) -> Decision {
     if front.is_health(path.path()) {
         return Decision::NotFound;
     }
-    let request = Request::of(&head);
+    let request = Request::of(head);
     black_box(front.access(request.host, &path));
     match front.reroute(&request, &mut path, &mut ()) {
         Reroute::Elsewhere(elsewhere) => return Decision::Elsewhere(elsewhere),
