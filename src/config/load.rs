@@ -138,6 +138,7 @@ fn read(
         scripts: Cgi::read_all(layers, &mut cx),
         redirects: Redirect::read_all(layers, &mut cx),
         rewrites: Rewrite::read_all(layers, &mut cx),
+        bots: section(layers, &mut cx),
         health: section(layers, &mut cx),
         fleet: Fleet::read(layers, own, host_name(), &mut cx),
         auth: section(layers, &mut cx),

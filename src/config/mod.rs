@@ -1,6 +1,7 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
 mod auth;
+mod bots;
 mod budget;
 mod cgi;
 mod check;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
+pub use bots::Bots;
 pub use cgi::Cgi;
 pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
@@ -67,6 +69,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     RequestLimit::DOC,
     RedirectKeys::DOC,
     RewriteKeys::DOC,
+    Bots::DOC,
     Cgi::DOC,
     ProxyKeys::DOC,
     Pool::DOC,
@@ -91,6 +94,8 @@ pub struct Config {
     pub redirects: Vec<Redirect>,
     /// Paths that are served as others.
     pub rewrites: Vec<Rewrite>,
+    /// What robots get.
+    pub bots: Bots,
     /// The health check that needs no tenant.
     pub health: Health,
     /// This machine among others.
@@ -120,6 +125,7 @@ impl Default for Config {
             proxies: Vec::new(),
             redirects: Vec::new(),
             rewrites: Vec::new(),
+            bots: Bots::default(),
             health: Health::default(),
             fleet: Fleet::default(),
             auth: Auth::default(),

@@ -15,13 +15,13 @@ pub(super) fn logging(field: &Field<'_>, draft: &mut Draft<'_>) {
             None => {}
         }
     }
-    if let Some(field) = keys.take("file") {
-        if field.text(draft).is_some_and(|file| !file.is_empty()) {
-            draft.refuse(
-                &field,
-                "lines go to stdout, and tenantd keeps the last (tenantd logs); let the container keep them",
-            );
-        }
+    if let Some(field) = keys.take("file")
+        && field.text(draft).is_some_and(|file| !file.is_empty())
+    {
+        draft.refuse(
+            &field,
+            "lines go to stdout, and tenantd keeps the last (tenantd logs); let the container keep them",
+        );
     }
     if let Some(field) = keys.take("vector") {
         vector(&field, draft);

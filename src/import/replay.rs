@@ -42,15 +42,15 @@ fn replay(item: &Field<'_>, draft: &mut Draft<'_>) {
         draft.as_is(field, "[[replay]] app");
     }
     if let Some(field) = &region {
-        // Navigator: the app beats the region.
-        let region = if app.is_none() { field.text(draft).filter(|text| !text.is_empty()) } else { None };
+        // Navigator: the app beats the region; and one machine is in one region.
+        let beaten = app.is_some() || machine.is_some();
+        let region = if beaten { None } else { field.text(draft).filter(|text| !text.is_empty()) };
         table.may("region", region);
-        draft.as_is(field, if app.is_none() { "[[replay]] region" } else { "nothing: app beats region" });
+        draft.as_is(field, if beaten { "nothing: app and machine beat region" } else { "[[replay]] region" });
     }
     works(machine, "machine", &mut table, draft);
     if let Some(field) = keys.take("status") {
-        table.may("status", field.number(draft));
-        draft.as_is(&field, "[[replay]] status");
+        status(&field, &mut table, draft);
     }
     if let Some(field) = keys.take("methods") {
         let all = methods(&field, draft);
@@ -75,6 +75,24 @@ fn replay(item: &Field<'_>, draft: &mut Draft<'_>) {
         return draft.refuse(item, why);
     }
     draft.push("replay", item.line, table);
+    super::server::believe_proxies(draft);
+}
+
+fn status(field: &Field<'_>, table: &mut Table, draft: &mut Draft<'_>) {
+    match field.number(draft) {
+        Some(204 | 205 | 304) => draft.refuse(field, "an answer of this status has no body; 307 is taken"),
+        Some(status @ 200..=599) => {
+            table.set("status", status);
+            draft.as_is(field, "[[replay]] status");
+        }
+        Some(_) => draft.refuse(field, "no status of an answer; 307 is taken"),
+        None => {}
+    }
+}
+
+/// A directory is all below it.
+fn below(path: String) -> String {
+    if path.ends_with('/') { format!("{path}*") } else { path }
 }
 
 /// Keys of `sticky_sessions`, and ours.
@@ -97,7 +115,7 @@ fn sticky(field: &Field<'_>, draft: &mut Draft<'_>) {
         match ours {
             "max_age" => drop(table.may(ours, draft.duration(&field))),
             "secure" | "http_only" => drop(table.may(ours, field.boolean(draft))),
-            "paths" => drop(table.set(ours, field.texts(draft))),
+            "paths" => drop(table.set(ours, field.texts(draft).into_iter().map(below).collect::<Vec<_>>())),
             "same_site" => drop(table.may(ours, field.text(draft).map(|word| word.to_ascii_lowercase()))),
             _ => drop(table.may(ours, field.text(draft))),
         }
@@ -111,7 +129,12 @@ fn sticky(field: &Field<'_>, draft: &mut Draft<'_>) {
     }
     draft.works(field, "[sticky]");
     draft.report.change(field.line, "sessions are sticky from now on (Navigator dropped sticky_sessions)");
+    draft.report.change(
+        field.line,
+        "the cookie of [sticky] is signed: give every machine the same STICKY_SECRET (openssl rand -hex 32), or clients stay with none",
+    );
     let section = draft.section("sticky").say(format!("line {}", field.line));
+    section.set("secret_env", "STICKY_SECRET");
     for (key, value) in table.keys {
         section.set(&key, value);
     }

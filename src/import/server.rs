@@ -51,15 +51,13 @@ pub(super) fn server(field: Option<Field<'_>>, draft: &mut Draft<'_>) -> Server 
         Some(field) => health(&field, &mut server, draft),
         None => draft.report.change(0, "/up is answered by tenantd, without a tenant; [health] path is another one"),
     }
-    if let Some(field) = keys.take("bot_detection") {
-        if let Some(action) = bots::action(&field, draft) {
-            draft.section("bots").say(format!("line {}", field.line)).set("action", action.as_str());
-            draft.works(&field, &format!("[bots] action = \"{action}\""));
-            if action != "off" {
-                draft
-                    .report
-                    .change(field.line, "bots are recognised from now on (Navigator did not parse bot_detection)");
-            }
+    if let Some(field) = keys.take("bot_detection")
+        && let Some(action) = bots::action(&field, draft)
+    {
+        draft.section("bots").say(format!("line {}", field.line)).set("action", action.as_str());
+        draft.works(&field, &format!("[bots] action = \"{action}\""));
+        if action != "off" {
+            draft.report.change(field.line, "bots are recognised from now on (Navigator did not parse bot_detection)");
         }
     }
     if let Some(field) = keys.take("cgi_scripts") {
@@ -110,7 +108,8 @@ pub(super) fn slash(server: &Server, draft: &mut Draft<'_>) {
 fn trust(field: &Field<'_>, draft: &mut Draft<'_>) {
     match field.boolean(draft) {
         Some(true) => {
-            draft.section("http").say(format!("line {}", field.line)).set("trusted_proxies", NEAR.to_vec());
+            draft.section("http").say(format!("line {}", field.line));
+            believe_proxies(draft);
             draft.mapped(field, "[http] trusted_proxies: the private networks; narrow it to your proxy's");
         }
         Some(false) => draft.mapped(field, "no [http] trusted_proxies: X-Forwarded-* of a client is replaced"),
@@ -120,6 +119,11 @@ fn trust(field: &Field<'_>, draft: &mut Draft<'_>) {
         field.line,
         "X-Forwarded-For and X-Forwarded-Proto are believed only from [http] trusted_proxies (Navigator believed anybody)",
     );
+}
+
+/// X-Forwarded-* and the like are believed from networks that are near.
+pub(super) fn believe_proxies(draft: &mut Draft<'_>) {
+    draft.section("http").set("trusted_proxies", NEAR.to_vec());
 }
 
 fn health(field: &Field<'_>, server: &mut Server, draft: &mut Draft<'_>) {
@@ -145,11 +149,11 @@ fn health(field: &Field<'_>, server: &mut Server, draft: &mut Draft<'_>) {
                 None => {}
             }
         }
-        if let Some(field) = keys.take("body") {
-            if let Some(body) = field.text(draft) {
-                draft.section("health").set("body", body);
-                draft.as_is(&field, "[health] body");
-            }
+        if let Some(field) = keys.take("body")
+            && let Some(body) = field.text(draft)
+        {
+            draft.section("health").set("body", body);
+            draft.as_is(&field, "[health] body");
         }
         if let Some(field) = keys.take("headers") {
             health_headers(&field, draft);

@@ -61,11 +61,11 @@ fn section<'d>(field: &Field<'_>, server: &mut Server, draft: &'d mut Draft<'_>)
         draft.section("static").set("try_files", all);
         draft.as_is(&field, "[static] try_files, also without auth");
     }
-    if let Some(field) = keys.take("normalize_trailing_slashes") {
-        if let Some(value) = field.boolean(draft) {
-            draft.section("static").set("trailing_slash", value);
-            draft.mapped(&field, "[static] trailing_slash; the query is kept");
-        }
+    if let Some(field) = keys.take("normalize_trailing_slashes")
+        && let Some(value) = field.boolean(draft)
+    {
+        draft.section("static").set("trailing_slash", value);
+        draft.mapped(&field, "[static] trailing_slash; the query is kept");
     }
     if let Some(field) = keys.take("cache_control") {
         cache(&field, draft);
@@ -86,17 +86,17 @@ fn directory(field: &Field<'_>, server: &mut Server, draft: &mut Draft<'_>, work
 
 fn cache(field: &Field<'_>, draft: &mut Draft<'_>) {
     let mut keys = field.keys(draft);
-    if let Some(field) = keys.take("default") {
-        if let Some(span) = draft.duration(&field) {
-            draft.section("static").set("max_age", span);
-            draft.mapped(&field, "[static] max_age");
-        }
+    if let Some(field) = keys.take("default")
+        && let Some(span) = draft.duration(&field)
+    {
+        draft.section("static").set("max_age", span);
+        draft.mapped(&field, "[static] max_age");
     }
-    if let Some(field) = keys.take("default_immutable") {
-        if let Some(value) = field.boolean(draft) {
-            draft.section("static").set("immutable", value);
-            draft.mapped(&field, "[static] immutable");
-        }
+    if let Some(field) = keys.take("default_immutable")
+        && let Some(value) = field.boolean(draft)
+    {
+        draft.section("static").set("immutable", value);
+        draft.mapped(&field, "[static] immutable");
     }
     if let Some(field) = keys.take("overrides") {
         for item in field.items() {

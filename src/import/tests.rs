@@ -1,7 +1,5 @@
 //! One row a key of Navigator's, live, dead or only documented: what it becomes.
 
-use std::path::PathBuf;
-
 use proptest::prelude::*;
 
 use super::Verdict::{AsIs, CannotBe, Mapped, WorksNow};
@@ -20,7 +18,7 @@ fn text(import: &Import) -> String {
 }
 
 fn file<'i>(import: &'i Import, path: &str) -> &'i str {
-    let found = import.files.iter().find(|(name, _)| *name == PathBuf::from(path));
+    let found = import.files.iter().find(|(name, _)| name.as_os_str() == path);
     found.map_or_else(|| panic!("no {path} in {:?}", import.files), |(_, text)| text)
 }
 

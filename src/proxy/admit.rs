@@ -58,6 +58,8 @@ impl Proxy {
             Decision::Tenant(unit) => self.admit(key, unit, head, rest),
             Decision::Chosen(chosen) => self.admit_chosen(key, &chosen, head, rest),
             Decision::Away(away) => self.send_away(key, &away, head, &path, rest),
+            Decision::Files(unit) => self.admit_robot(key, unit, head, rest),
+            Decision::Robot => self.refuse_robot(key),
             Decision::Remote(index) => self.admit_remote(key, index, head, &path, rest),
             Decision::NotFound => {
                 self.answer(key, 404, "no application answers here", None);
@@ -98,7 +100,7 @@ impl Proxy {
 
     /// Whether a request is sent to its tenant or waits for it. `None` if neither: then it was answered.
     pub(super) fn let_in(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>) -> Option<Admission> {
-        if self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
+        if self.turns_away(key) || self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
             return None;
         }
         let admission = self.admission(unit, head.upgrade.is_some());

@@ -240,9 +240,9 @@ fn a_showcase_of_371_tenants_boots_and_answers() {
     assert_eq!(init.stop().code(), Some(0));
 }
 
-/// A tenantd with the imported directory, and a runtime directory of its own.
+/// A tenantd with the imported directory, but for what the harness says itself: the address and the runtime directory.
 fn started(out: &Path, address: std::net::SocketAddr) -> Init {
-    let setup = own_run(Init::new().usual_runtime());
+    let setup = Init::new();
     for (path, text) in below(out) {
         fs::create_dir_all(setup.path().join(&path).parent().expect("a directory")).expect("a directory");
         fs::write(setup.path().join(path), text).expect("a file");
