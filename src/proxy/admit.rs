@@ -68,7 +68,7 @@ impl Proxy {
         }
     }
 
-    fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+    pub(super) fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
         let taken = self.admit_file(key, unit, head, rest);
         taken.unwrap_or_else(|| self.admit_tenant(key, unit, head, rest))
     }

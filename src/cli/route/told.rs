@@ -105,7 +105,8 @@ impl Told {
             let _ = writeln!(text, "{name:<14} {}{place}", what.as_deref().unwrap_or("-"));
         }
         let status = verdict.status.map(|status| format!("{status} ")).unwrap_or_default();
-        let by = verdict.by.as_ref().map(|by| format!("{by} ")).unwrap_or_default();
+        let by = verdict.by.as_ref().filter(|_| verdict.location.is_none());
+        let by = by.map(|by| format!("{by} ")).unwrap_or_default();
         let _ = writeln!(text, "\n→ {status}{by}{}", verdict.location.as_ref().unwrap_or(&verdict.what));
         text
     }
