@@ -1,6 +1,6 @@
 //! What a new tenantd.toml means for a daemon that runs: which keys count from now on, and which need a restart. Pure.
 
-use super::{Config, Control, Health, Http, Log, Pool, Shutdown};
+use super::{Config, Control, Health, Http, Log, Maintenance, Pool, Shutdown, Static};
 use crate::unit::section::Section;
 
 /// The keys that have changed, as `[http] listen`.
@@ -25,6 +25,9 @@ impl Config {
         found.add(Http::DOC.name, self.http.changed(&new.http));
         found.add("", (self.limits != new.limits).then_some("[[limit]]"));
         found.add(Health::DOC.name, self.health.changed(&new.health));
+        found.add(Static::DOC.name, self.files.changed(&new.files));
+        found.add("", (self.cache != new.cache).then_some("[[cache]]"));
+        found.add(Maintenance::DOC.name, self.maintenance.changed(&new.maintenance));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
         found.add(Shutdown::DOC.name, self.shutdown.changed(&new.shutdown));
         found.add(Log::DOC.name, self.log.changed(&new.log));
@@ -58,7 +61,7 @@ mod tests {
     use crate::config::SECTIONS;
 
     /// Keys that count from now on: a new key belongs here, and to whom it concerns, or into `AT_START`.
-    const LIVE: [(&str, &[&str]); 6] = [
+    const LIVE: [(&str, &[&str]); 9] = [
         (
             "http",
             &[
@@ -76,7 +79,10 @@ mod tests {
             ],
         ),
         ("limit", &["name", "rate", "burst", "by", "path", "methods", "units"]),
-        ("health", &["path"]),
+        ("health", &["path", "ready", "status", "body", "content_type", "unit"]),
+        ("static", &["root", "prefix", "try_files", "extensions", "trailing_slash", "max_age", "immutable"]),
+        ("cache", &["path", "max_age", "immutable"]),
+        ("maintenance", &["enabled", "page", "until_ready", "retry_after"]),
         ("pool", &["boots", "running"]),
         ("shutdown", &["budget"]),
         ("log", &["access", "timestamps"]),

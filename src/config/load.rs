@@ -8,7 +8,7 @@ use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
 use super::check;
-use super::{Config, Diagnostic, RequestLimit, SECTIONS, Top};
+use super::{CacheRule, Config, Diagnostic, RequestLimit, SECTIONS, Top};
 use crate::unit::layers::{Layer, Layers};
 use crate::unit::report::{Place, Report};
 use crate::unit::section::{Fields, Section, check_sections};
@@ -133,6 +133,9 @@ fn read(
         http: section(layers, &mut cx),
         limits: RequestLimit::read_all(layers, &mut cx),
         health: section(layers, &mut cx),
+        files: section(layers, &mut cx),
+        cache: CacheRule::read_all(layers, &mut cx),
+        maintenance: section(layers, &mut cx),
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),
         log: section(layers, &mut cx),

@@ -1,11 +1,15 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
 mod budget;
+mod cache;
 mod check;
 mod difference;
+mod health;
 mod limit;
 mod load;
+mod maintenance;
 mod network;
+mod static_files;
 #[cfg(test)]
 mod tests;
 
@@ -14,10 +18,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
+pub use cache::CacheRule;
 pub use difference::Difference;
+pub use health::Health;
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
+pub use maintenance::Maintenance;
 pub use network::Network;
+pub use static_files::Static;
 
 use crate::unit::layers::Node;
 use crate::unit::mode::mode;
@@ -27,8 +35,19 @@ use crate::unit::value::{Cx, Value, positive};
 use crate::unit::{Kind, SectionDoc};
 
 /// The sections of tenantd.toml; the first is the top of the file.
-pub const SECTIONS: &[SectionDoc] =
-    &[Top::DOC, Http::DOC, Health::DOC, RequestLimit::DOC, Pool::DOC, Shutdown::DOC, Log::DOC, Control::DOC];
+pub const SECTIONS: &[SectionDoc] = &[
+    Top::DOC,
+    Http::DOC,
+    Health::DOC,
+    Static::DOC,
+    CacheRule::DOC,
+    Maintenance::DOC,
+    RequestLimit::DOC,
+    Pool::DOC,
+    Shutdown::DOC,
+    Log::DOC,
+    Control::DOC,
+];
 
 /// The daemon's configuration. Every key has a default: the smallest file is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +61,12 @@ pub struct Config {
     pub limits: Vec<RequestLimit>,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// Files of the front door.
+    pub files: Static,
+    /// How long files may be kept.
+    pub cache: Vec<CacheRule>,
+    /// A page in the place of tenants.
+    pub maintenance: Maintenance,
     /// How many tenants at once.
     pub pool: Pool,
     /// The end.
@@ -60,6 +85,9 @@ impl Default for Config {
             http: Http::default(),
             limits: Vec::new(),
             health: Health::default(),
+            files: Static::default(),
+            cache: Vec::new(),
+            maintenance: Maintenance::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),
@@ -121,15 +149,6 @@ section! {
         /// Most connections of one client (of IPv6: of one /64) at once; trusted proxies may have more. Beyond it connections
         /// are closed. Default: no limit.
         connections_per_client: Option<usize> as some_positive = None;
-    }
-}
-
-section! {
-    /// The health check that needs no tenant.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct Health in "health" (fields) {
-        /// Exact path that tenantd answers itself; default `/up`.
-        path: String as path = "/up".to_owned();
     }
 }
 

@@ -55,7 +55,10 @@ fn every_key_of_the_daemon() {
         traceparent = false\ntimeout_head = 1\ntimeout_keep_alive = '2m'\n\
         timeout_response = '3s'\ntimeout_body = '4s'\ntimeout_tunnel = '5h'\nbody_rate = 7\n\
         connections_per_client = 8\n[[limit]]\nname = 'login'\nrate = '10/m'\nburst = 3\nby = 'tenant'\npath = '/login'\n\
-        methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n[health]\npath = '/alive'\n[pool]\nboots = 6\n\
+        methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n[health]\npath = '/alive'\nready = '/ready'\nstatus = 204\nbody = 'x'\ncontent_type = 'a/b'\nunit = 'web'\n\
+        [static]\nroot = '/p'\nprefix = '/s'\ntry_files = ['.htm']\nextensions = ['css']\ntrailing_slash = true\nmax_age = 0\n\
+        immutable = true\n[[cache]]\npath = '/assets/'\nmax_age = '365d'\nimmutable = true\n[[cache]]\npath = '/x'\n\
+        [maintenance]\nenabled = true\npage = '/503.html'\nuntil_ready = true\nretry_after = 9\n[pool]\nboots = 6\n\
         [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
         runtime_directory: "/r".into(),
@@ -94,13 +97,40 @@ fn every_key_of_the_daemon() {
                 units: vec![],
             },
         ],
-        health: Health { path: "/alive".into() },
+        health: Health {
+            path: "/alive".into(),
+            ready: Some("/ready".into()),
+            status: 204,
+            body: "x".into(),
+            content_type: "a/b".into(),
+            unit: Name::new("web").ok(),
+        },
+        files: Static {
+            root: Some("/p".into()),
+            prefix: "/s".into(),
+            try_files: vec![".htm".into()],
+            extensions: vec!["css".into()],
+            trailing_slash: true,
+            max_age: Some(Duration::ZERO),
+            immutable: true,
+        },
+        cache: vec![
+            CacheRule { path: "/assets/".into(), max_age: Some(Duration::from_secs(365 * 86400)), immutable: true },
+            CacheRule { path: "/x".into(), max_age: None, immutable: false },
+        ],
+        maintenance: Maintenance {
+            enabled: true,
+            page: Some("/503.html".into()),
+            until_ready: true,
+            retry_after: Duration::from_secs(9),
+        },
         pool: Pool { boots: 6, running: None },
         shutdown: Shutdown { budget: Duration::from_secs(7) },
         log: Log { access: false, timestamps: false },
         control: Control { mode: 0o660 },
     };
-    assert_eq!(loaded(&[("tenantd.toml", text)]).config, expected);
+    let web = ("units/web.toml", "[service]\nexec_start = 'a'\n[route]\npath = '/w'\n[unit]\nwanted_by = ['boot']");
+    assert_eq!(loaded(&[("tenantd.toml", text), web]).config, expected);
     let one = loaded(&[("tenantd.toml", "http.listen = '0.0.0.0:80'")]);
     assert_eq!(one.config.http.listen, ["0.0.0.0:80".parse().unwrap()]);
 }

@@ -108,12 +108,17 @@ impl Kind {
             b"weight" => Self::Between(1, 10_000),
             b"memory" | b"tasks" => Self::Size,
             b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
-            b"groups" | b"directories" | b"methods" | b"patterns" | b"roots" => Self::List(&Self::Text),
+            b"groups" | b"directories" | b"methods" | b"patterns" | b"roots" | b"suffixes" | b"extensions" => {
+                Self::List(&Self::Text)
+            }
             b"accel" => Self::Variables,
+            b"some_age" => Self::Duration,
+            b"status" => Self::Between(200, 599),
             b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
             b"some_positive" => Self::Integer,
             b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" => Self::Text,
+            b"some_path" | b"content_type" | b"beginning" => Self::Text,
             _ => Self::Any,
         }
     }

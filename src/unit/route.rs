@@ -86,7 +86,7 @@ pub(crate) fn check_path(text: &str) -> Result<(), String> {
 }
 
 /// A directory of files.
-fn root(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<PathBuf>> {
+pub(crate) fn root(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<PathBuf>> {
     let path = PathBuf::read(node, cx)?;
     cx.good(node.place, check_root(&path))?;
     Some(Some(path.components().collect()))
