@@ -2,6 +2,7 @@
 //! where it waits.
 
 use super::exchange::Exchange;
+use super::extra::By;
 use super::session::unix_ms;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, Shared};
@@ -29,31 +30,39 @@ impl Proxy {
                 return 0;
             }
         };
-        if self.front.is_health(path.path()) {
-            self.answer(key, 200, "", None);
-            return 0;
+        if let Some(check) = self.front.check(path.path()) {
+            return self.answer_check(key, check, &RequestHead { target: path.target(), ..*head }, rest);
         }
         let request = Request { method: head.method, host: head.host, fields: head.fields };
         let decision = self.front.decide(&request, &mut path);
         // What was judged is what is served.
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {
-            Decision::Tenant(unit) => self.admit(key, unit, head, rest),
-            Decision::NotFound => {
-                self.answer(key, 404, "no application answers here", None);
-                0
-            }
+            Decision::Tenant(_) | Decision::NotFound => self.serve(key, &decision, head, rest),
         }
     }
 
+    /// Behind all rules: a file of the front door, else the maintenance page, else the tenant, or nobody.
+    fn serve(&mut self, key: ClientKey, decision: &Decision, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+        if let Some(taken) = self.serve_static(key, decision, head, rest) {
+            return taken;
+        }
+        self.behind_files(key, decision).map_or(0, |unit| self.admit(key, unit, head, rest))
+    }
+
     fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
-        let Some(client) = self.clients.get_mut(key) else { return 0 };
-        client.exchange.unit = Some(unit);
         if self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some())
             && let Some(taken) = self.serve_public(key, unit, head, rest)
         {
             return taken;
         }
+        self.pass_on(key, unit, head, rest)
+    }
+
+    /// Sends a request to its tenant, now or later.
+    pub(super) fn pass_on(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
+        client.exchange.unit = Some(unit);
         let Some(admission) = self.let_in(key, unit, head) else { return 0 };
         let Some(taken) = self.write_request(key, unit, head, rest) else { return rest.len() };
         if !self.begin_gathering(key, unit) {
@@ -72,7 +81,9 @@ impl Proxy {
             self.answer(key, 503, "the application is not available", Some(after));
             return None;
         }
-        let sleeps = admission == Admission::Wait && self.let_sleep(key, unit, head.target);
+        // Whoever has a tenant answer health checks wants it up.
+        let probes = self.clients.get(key).is_some_and(|client| client.exchange.by == By::Health);
+        let sleeps = admission == Admission::Wait && !probes && self.let_sleep(key, unit, head.target);
         let paged = !sleeps && self.has_scout(unit) && self.show_page(key);
         (!sleeps && !paged).then_some(admission)
     }

@@ -19,6 +19,10 @@ pub(super) enum By {
     Tenant,
     /// A file.
     File,
+    /// The maintenance page.
+    Maintenance,
+    /// The health check.
+    Health,
 }
 
 impl By {
@@ -27,12 +31,13 @@ impl By {
         match self {
             Self::Tenant => None,
             Self::File => Some("file"),
+            Self::Maintenance => Some("maintenance"),
+            Self::Health => Some("health"),
         }
     }
 }
 
 impl Exchange {
-    #[allow(dead_code)]
     /// Adds a field line to the final answer, whoever gives it. Both parts have been checked: no line break is in them.
     pub fn add_field(&mut self, name: &str, value: &[u8]) {
         let added = &mut self.extra.get_or_insert_default().added;

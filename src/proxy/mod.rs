@@ -20,10 +20,12 @@ mod files;
 mod forward;
 mod gate;
 mod gather;
+mod health;
 mod ids;
 mod last;
 mod listener;
 mod loss;
+mod maintenance;
 mod peers;
 mod pool;
 mod preamble;
@@ -61,8 +63,10 @@ use client::Client;
 use conn::Conn;
 use door::Doors;
 use files::Files;
+use health::Health;
 use ids::Ids;
 pub use listener::Listener;
+use maintenance::Maintenance;
 use timers::Timers;
 use upstream::Upstream;
 
@@ -117,6 +121,8 @@ pub struct Proxy {
     limits: Limits,
     doors: Doors,
     files: Files,
+    health: Health,
+    maintenance: Maintenance,
     /// Somebody waits for a tenant to be idle.
     room: bool,
     shared: Shared,
@@ -198,6 +204,8 @@ impl Proxy {
             limits: Limits::new(now),
             doors: Doors::new(),
             files: Files::new(waker),
+            health: Health::new(&config.health),
+            maintenance: Maintenance::new(config),
             room: false,
             shared,
         })

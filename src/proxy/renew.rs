@@ -19,6 +19,9 @@ impl Proxy {
         self.doors.peers.configure(config.http.connections_per_client, counted);
         self.shared.access.switch(config.log.access);
         self.front.configure(config);
+        self.files.configure(config);
+        self.health.configure(&config.health);
+        self.maintenance.configure(config);
     }
 
     /// The unit is another, or new: binds its socket if that has changed, and routes to it. Only a unit without a

@@ -180,7 +180,7 @@ impl Proxy {
             allow: matches!(status, 204 | 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             request_id: exchange.words.id(),
             added: exchange.added(),
-            content: say.content(exchange.words.accept()),
+            content: say.content(exchange.words.accept(), exchange.words.line()),
         };
         let out = client.output.open(&mut self.shared.pool);
         let before = out.len();

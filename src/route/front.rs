@@ -28,10 +28,20 @@ pub enum Decision {
     NotFound,
 }
 
+/// A health check: what a path asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Check {
+    /// Whether tenantd, or the tenant of the check, is alive.
+    pub alive: bool,
+    /// Whether it is ready.
+    pub ready: bool,
+}
+
 /// All rules of the front door.
 #[derive(Debug, Default)]
 pub struct Front {
     health: String,
+    ready: Option<String>,
     tenants: Table,
 }
 
@@ -46,6 +56,7 @@ impl Front {
     /// Other rules from now on; routes stay.
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
+        self.ready.clone_from(&config.health.ready);
     }
 
     /// Adds a tenant's route.
@@ -61,6 +72,12 @@ impl Front {
     /// It is the path of the health check, which tells of each tenant below its prefix.
     pub fn is_health(&self, path: &str) -> bool {
         path == self.health
+    }
+
+    /// The health check of this path, if it is one.
+    pub fn check(&self, path: &str) -> Option<Check> {
+        let check = Check { alive: path == self.health, ready: self.ready.as_deref() == Some(path) };
+        (check.alive || check.ready).then_some(check)
     }
 
     /// Who answers a request that needs no further permission. A rewrite leaves the path that is served in `path`.
