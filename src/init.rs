@@ -6,6 +6,7 @@ mod effects;
 mod fatal;
 mod hear;
 mod logs;
+mod maintenance;
 mod open;
 mod parting;
 mod reload;
