@@ -9,12 +9,12 @@ use crate::unit::value::{Cx, Value};
 use super::static_files::some_age;
 
 section! {
-    /// How long browsers and proxies may keep the files below a path, of `[static]` and of the `public` of a tenant. Of several
-    /// rules the one with the longest path counts. It says nothing about the answers of tenants.
+    /// How long browsers and proxies may keep the files below a path, of `[static]` and of the `public` of a tenant. Of
+    /// several rules the one with the longest path counts. It says nothing about the answers of tenants.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct CacheRule in "cache" [many] (fields) {
-        /// What the path begins with, the prefix of `[static]` or of the tenant included, as it is: "/assets/" is all in that
-        /// directory.
+        /// What the path begins with, the prefix of `[static]` or of the tenant included, as it is: "/assets/" is all
+        /// in that directory.
         path: String as beginning = fields.required("path", "write path = \"/assets/\"");
         /// How long ("365d", "1h"); "0s" is `max-age=0`. Default: no Cache-Control is sent.
         max_age: Option<Duration> as some_age = None;

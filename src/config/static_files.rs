@@ -9,26 +9,28 @@ use crate::unit::section::section;
 use crate::unit::value::{Cx, Value};
 
 section! {
-    /// A public directory of the whole front door: its files answer GET and HEAD before any tenant is asked (pages that were
-    /// made ahead), also during maintenance and where no tenant answers. Never a file outside, nor one whose path has a
-    /// segment that begins with a dot (but `.well-known`). The `public` of a tenant's `[route]` comes behind it.
+    /// A public directory of the whole front door: its files answer GET and HEAD before any tenant is asked (pages that
+    /// were made ahead), also during maintenance and where no tenant answers. Never a file outside, nor one whose path
+    /// has a segment that begins with a dot (but `.well-known`). The `public` of a tenant's `[route]` comes behind it.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Static in "static" (fields) {
         /// The directory ("/rails/public"). Default: none, and nothing of this section has an effect.
         root: Option<PathBuf> as root = None;
-        /// Path prefix that URLs have and files do not: with "/showcase", /showcase/a.css is a.css below `root`, and paths
-        /// without the prefix are no files. Default: "/", none.
+        /// Path prefix that URLs have and files do not: with "/showcase", /showcase/a.css is a.css below `root`, and
+        /// paths without the prefix are no files. Default: "/", none.
         prefix: String as path = String::new();
-        /// What is appended to a path that is no file: words that begin with a dot (or a slash) to a name without extension,
-        /// others behind a slash. Default ["index.html", ".html", ".htm"]: /a/ is a/index.html, /a is a.html or a.htm.
+        /// What is appended to a path that is no file: words that begin with a dot (or a slash) to a name without
+        /// extension, others behind a slash. Default ["index.html", ".html", ".htm"]: /a/ is a/index.html, /a is a.html
+        /// or a.htm.
         try_files: Vec<String> as suffixes = ["index.html", ".html", ".htm"].map(str::to_owned).to_vec();
-        /// Extensions that a path may ask for, without the dot, as they are written (["css", "js", "png"]); a name without any
-        /// is then no file either. What `try_files` appends is always allowed. Default: all.
+        /// Extensions that a path may ask for, without the dot, as they are written (["css", "js", "png"]); a name
+        /// without any is then no file either. What `try_files` appends is always allowed. Default: all.
         extensions: Vec<String> as extensions = Vec::new();
         /// /a becomes /a/ (301, the query is kept) where a is a directory with an index.html; default false.
         trailing_slash: bool = false;
-        /// How long browsers and proxies may keep its files (Cache-Control), where no `[[cache]]` says otherwise; "0s" is
-        /// `max-age=0`. Default: a year for names with a fingerprint below assets/, packs/ and vite/, else they ask each time.
+        /// How long browsers and proxies may keep its files (Cache-Control), where no `[[cache]]` says otherwise; "0s"
+        /// is `max-age=0`. Default: a year for names with a fingerprint below assets/, packs/ and vite/, else they ask
+        /// each time.
         max_age: Option<Duration> as some_age = None;
         /// And they never ask again before that, even if the page is loaded anew; default false.
         immutable: bool = false;
