@@ -10,6 +10,7 @@ mod maintenance;
 mod open;
 mod parting;
 mod reload;
+mod scripts;
 mod settings;
 mod show;
 
@@ -18,6 +19,7 @@ pub use fatal::Fatal;
 use logs::Readers;
 use parting::Parting;
 use reload::Reloader;
+use scripts::Runs;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -51,6 +53,7 @@ pub struct Init {
     journal: Journal,
     manager: Manager,
     tracker: Tracker,
+    runs: Runs,
     proxy: Proxy,
     control: Server,
     inherited: Inherited,
@@ -86,6 +89,7 @@ impl Init {
         self.contain(Self::boot);
         loop {
             if let Some(code) = self.exit.filter(|_| self.has_parted()) {
+                self.cut_all();
                 self.journal.say(None, format_args!("exit {code}"));
                 self.feed();
                 self.journal.finish(Instant::now() + LAST_LINES);
@@ -157,6 +161,7 @@ impl Init {
         self.settle();
         self.kill_on();
         self.tracker.tidy();
+        self.runs.tracker.tidy();
         self.write_access();
         self.feed();
     }
@@ -178,7 +183,7 @@ impl Init {
 
     /// Until the earliest deadline; not at all while somebody has more to do.
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.unread.is_empty() || self.proxy.has_pending() || self.readers.are_behind() || self.tracker.has_more() {
+        if !self.unread.is_empty() || self.proxy.has_pending() || self.readers.are_behind() || self.has_to_kill() {
             return Some(Duration::ZERO);
         }
         let own = [self.manager.deadline(), self.again.deadline()];
@@ -213,7 +218,7 @@ impl Init {
                 self.has_read();
                 self.proxy.ready(source, readiness);
             }
-            Source::Door(_) | Source::Client(_) | Source::Upstream(_) | Source::Listener(_) => {
+            Source::Script(_) | Source::Door(_) | Source::Client(_) | Source::Upstream(_) | Source::Listener(_) => {
                 self.proxy.ready(source, readiness);
             }
         }
@@ -252,8 +257,10 @@ impl Init {
             self.was_executed(unit);
             self.journal.catch_up(unit);
         }
+        let run = self.runs.tracker.died(pid, exit);
         let death = self.tracker.died(pid, exit);
         process::release(pid);
+        run.into_iter().for_each(|run| self.has_run(run));
         let Some(Death { unit, exit, rest, emptied }) = death else { return };
         if emptied {
             self.dispatch(Event::Emptied(unit));
@@ -266,6 +273,8 @@ impl Init {
         for unit in self.tracker.emptied() {
             self.dispatch(Event::Emptied(unit));
         }
+        // What a run has left was killed with its end: nobody waits for it.
+        self.runs.tracker.emptied();
     }
 
     /// The pipe of a start says something.
@@ -305,6 +314,14 @@ impl Init {
                     self.reap();
                     continue;
                 }
+                Fact::Call(run) => {
+                    self.call(run);
+                    continue;
+                }
+                Fact::Cut(run) => {
+                    self.cut(run);
+                    continue;
+                }
                 Fact::Wanted(unit) => Event::Wanted(unit),
                 Fact::Unwanted(unit) => Event::Unwanted(unit),
                 Fact::Idled(unit) => Event::Idled(unit),
@@ -328,9 +345,13 @@ impl Init {
 
     /// A unit that forks as fast as it is killed gets its share of each turn, and no more.
     fn kill_on(&mut self) {
-        if let Err(error) = self.tracker.go_on() {
+        if let Err(error) = self.tracker.go_on().and_then(|()| self.runs.tracker.go_on()) {
             self.journal.say(None, format_args!("cannot send SIGKILL: {error}"));
         }
+    }
+
+    fn has_to_kill(&self) -> bool {
+        self.tracker.has_more() || self.runs.tracker.has_more()
     }
 
     fn dispatch(&mut self, event: Event) {

@@ -34,6 +34,8 @@ pub enum Source {
     Stream(KeyData),
     /// The pipe that tells whether execve succeeded.
     Executed(KeyData),
+    /// The pipes of a CGI script.
+    Script(KeyData),
     /// A worker thread has an answer.
     Worker,
 }
@@ -161,6 +163,7 @@ fn encode(source: Source) -> Token {
         Source::Stream(key) => (8, key),
         Source::Executed(key) => (9, key),
         Source::Worker => (10, KeyData::default()),
+        Source::Script(key) => (11, key),
     };
     let key = key.as_ffi();
     let index = key & 0x0fff_ffff;
@@ -182,6 +185,7 @@ fn decode(token: Token) -> Option<Source> {
         8 => Source::Stream(key),
         9 => Source::Executed(key),
         10 => Source::Worker,
+        11 => Source::Script(key),
         _ => return None,
     })
 }
@@ -212,6 +216,7 @@ mod tests {
             Source::Listener(key),
             Source::Stream(key),
             Source::Executed(key),
+            Source::Script(key),
         ];
         for source in sources {
             assert_eq!(decode(encode(source)), Some(source));

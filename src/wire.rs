@@ -1,4 +1,6 @@
-//! One non-blocking stream socket with what is known of its readiness. Never knows what the bytes mean.
+//! One non-blocking stream socket with what is known of its readiness, and TLS over it perhaps. Never knows what the bytes mean.
+
+mod tls;
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -6,8 +8,10 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown};
+use rustls::ClientConnection;
 
 use crate::poller::{Readiness, Registry, Source};
+use tls::Tls;
 
 /// A stream socket. Readiness is edge-triggered: a bit stays set until a call would block or comes back short (epoll(7)).
 #[derive(Debug)]
@@ -19,6 +23,19 @@ pub struct Wire {
     broken: bool,
     /// The poller tells when there is room for writing.
     wide: bool,
+    /// What is read and written goes through it.
+    tls: Option<Box<Tls>>,
+}
+
+/// How far a connection is that was begun with [`Wire::connecting`] or [`Wire::securing`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Established {
+    /// Nothing to be said before the next edge.
+    Not,
+    /// Bytes can be sent.
+    Stands,
+    /// It never will; why, for people.
+    Failed(String),
 }
 
 /// What a read gave.
@@ -48,12 +65,17 @@ pub enum Write {
 impl Wire {
     /// A connected socket. Writing is tried at once; reading waits for the first edge.
     pub fn new(fd: OwnedFd) -> Self {
-        Self { fd, readable: false, writable: true, read_closed: false, broken: false, wide: false }
+        Self { fd, readable: false, writable: true, read_closed: false, broken: false, wide: false, tls: None }
     }
 
     /// A socket whose connect(2) is under way: writing waits for the first edge too.
     pub fn connecting(fd: OwnedFd) -> Self {
         Self { writable: false, wide: true, ..Self::new(fd) }
+    }
+
+    /// The same, and TLS is spoken over it: nothing is read or written before its handshake is over.
+    pub fn securing(fd: OwnedFd, session: ClientConnection) -> Self {
+        Self { tls: Some(Box::new(Tls::new(session))), ..Self::connecting(fd) }
     }
 
     /// Watches it from the start: for reading, and for writing while connect(2) is under way. Not for writing else: on a
@@ -81,6 +103,10 @@ impl Wire {
         self.writable |= edge.writable || edge.broken;
         self.read_closed |= edge.read_closed;
         self.broken |= edge.broken;
+        if edge.writable && self.tls.as_ref().is_some_and(|tls| tls.has_begun()) {
+            // What was sealed when there was no room. That it cannot be sent, the next read or write tells.
+            self.flush_tls();
+        }
     }
 
     /// Reads again although no edge came: somebody knows better (the peer's process has ended).
@@ -110,6 +136,9 @@ impl Wire {
 
     /// Reads into `into`. A short read means drained, unless the end is already announced.
     pub fn read(&mut self, into: &mut [u8]) -> Read {
+        if self.tls.is_some() {
+            return self.read_tls(into);
+        }
         if !self.readable {
             return Read::Blocked;
         }
@@ -130,14 +159,22 @@ impl Wire {
         }
     }
 
-    /// Neither bytes nor an end lie unread, whatever edges have told so far.
-    pub fn is_silent(&self) -> bool {
+    /// Neither bytes nor an end lie unread, whatever edges have told so far. Where there are any, they are lost.
+    pub fn is_silent(&mut self) -> bool {
+        if self.tls.is_some() {
+            // Tickets for later sessions may lie there: they are no bytes of an answer.
+            self.readable = true;
+            return self.read_tls(&mut [0]) == Read::Blocked;
+        }
         let peeked = rustix::net::recv(&self.fd, &mut [0], RecvFlags::DONTWAIT | RecvFlags::PEEK);
         matches!(peeked, Err(Errno::AGAIN))
     }
 
     /// Writes `head`, then `tail`: in one call, without copying.
     pub fn write(&mut self, head: &[u8], tail: &[u8]) -> Write {
+        if self.tls.is_some() {
+            return self.write_tls(head, tail);
+        }
         if !self.writable {
             return Write::Blocked;
         }
@@ -167,8 +204,11 @@ impl Wire {
     }
 
     /// Writes at most `count` bytes of a file from `from` on, without copying. None: there are none. The socket must not
-    /// block: sendfile(2) has no flag for that.
+    /// block: sendfile(2) has no flag for that. Never over TLS, which the kernel does not speak.
     pub fn send_file(&mut self, file: BorrowedFd<'_>, from: u64, count: u64) -> Write {
+        if self.tls.is_some() {
+            return Write::Broken;
+        }
         if !self.writable {
             return Write::Blocked;
         }
@@ -193,7 +233,10 @@ impl Wire {
     }
 
     /// Finishes writing: the peer reads the end.
-    pub fn finish(&self) {
+    pub fn finish(&mut self) {
+        if self.tls.is_some() {
+            return self.finish_tls();
+        }
         // The peer may be gone already: then there is nobody to tell.
         let _ = rustix::net::shutdown(&self.fd, Shutdown::Write);
     }
@@ -204,9 +247,19 @@ impl Wire {
         let _ = rustix::net::sockopt::set_socket_linger(&self.fd, Some(Duration::ZERO));
     }
 
-    /// The result of a connect(2) that was under way, once writable.
-    pub fn connected(&self) -> bool {
-        matches!(rustix::net::sockopt::socket_error(&self.fd), Ok(Ok(())))
+    /// Goes on with connect(2), and with the handshake of TLS behind it.
+    pub fn establish(&mut self) -> Established {
+        if self.tls.is_some() { self.shake() } else { self.reached() }
+    }
+
+    fn reached(&self) -> Established {
+        if !self.writable {
+            return Established::Not;
+        }
+        match rustix::net::sockopt::socket_error(&self.fd) {
+            Ok(Ok(())) => Established::Stands,
+            Ok(Err(error)) | Err(error) => Established::Failed(io::Error::from(error).to_string()),
+        }
     }
 
     /// The descriptor, to be watched.

@@ -29,6 +29,18 @@ pub(super) const VERBS: &[(&str, &str, &str, &str)] = &[
         "FILE is tenantd.toml or unit; without one, both. Exit code 0.",
     ),
     (
+        "placement",
+        "",
+        "which machine serves which tenant, and what another machine would change",
+        "Reads [placement] and [[place]] of tenantd.toml; asks no daemon.\n\n      --add MACHINE   what moves if this machine is added, and what each has then\n\nExit code 0, or 78 if there is no [placement].",
+    ),
+    (
+        "import",
+        "FILE",
+        "a navigator.yml as a configuration directory",
+        "Prints what became of each key, with its line: as is, mapped, works now (Navigator or its documentation knew it, and\nnothing came of it), or cannot be, with the way out; and what will be different. What tenantd check would refuse\nis not written. An import changes nothing that is not its own: drop-ins and units that you add stay.\n\n      --out DIR      where to write tenantd.toml and units/ (needed)\n      --root DIR     what relative paths are relative to: Navigator's working directory (else where config/ is)\n      --check        exit code 1 if a key is impossible\n      --force        write into a directory of others, and what tenantd check refuses\n      --watch        go on: import again at each change, and have the tenantd that runs with DIR reload\n\nExit code 0, 1 if something cannot be read or written, 64 usage, 78 if the result is refused.",
+    ),
+    (
         "doctor",
         "",
         "what tenantd may do here: have, lack, what that lowers, the flag that gives it",

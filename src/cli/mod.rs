@@ -8,12 +8,14 @@ mod exec;
 mod exit_codes;
 mod explain;
 mod help;
+mod import;
 mod job;
 mod kill;
 mod list;
 mod logs;
 mod maintenance;
 mod options;
+mod placement;
 mod reload;
 mod run;
 mod schema;
@@ -46,6 +48,7 @@ struct Arguments {
     help: bool,
     version: bool,
     logs: logs::Options,
+    import: import::Options,
     options: options::Options,
     words: Vec<String>,
     /// All that follows `--`, or begins with a word that is no verb: a command, not to be looked into.
@@ -76,6 +79,8 @@ pub fn main() -> ExitCode {
         ["explain", topic @ ..] => explain::run(Some(&topic.join(" ")), arguments.json),
         ["schema"] => schema::run(None),
         ["schema", file] => schema::run(Some(file)),
+        ["placement"] => placement::run(&directory, options.machine.as_deref(), json),
+        ["import", words @ ..] => import::run(words, &arguments.import, options, json),
         ["doctor"] => doctor::run(&directory, json),
         ["list", units @ ..] => list::run(&directory, units, options, json),
         ["status"] => state::system(&directory, json),
@@ -116,7 +121,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
             Short('V') | Long("version") => found.version = true,
             Value(word) => found.words.push(word.string()?),
             other => match options::name(&other) {
-                Some(name) => found.options.take(name, &mut found.logs, &mut parser)?,
+                Some(name) => found.options.take(name, &mut found.logs, &mut found.import, &mut parser)?,
                 None => return Err(other.unexpected()),
             },
         }

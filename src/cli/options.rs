@@ -15,10 +15,12 @@ pub(super) struct Options {
     pub signal: Option<String>,
     /// `--kill-whom`.
     pub whom: Option<String>,
+    /// `--add`.
+    pub machine: Option<String>,
 }
 
 /// Short, long, the verbs that understand it.
-const OPTIONS: [(Option<char>, &str, &[&str]); 10] = [
+const OPTIONS: [(Option<char>, &str, &[&str]); 16] = [
     (Some('f'), "follow", &["logs"]),
     (Some('n'), "lines", &["logs"]),
     (None, "since", &["logs"]),
@@ -29,6 +31,12 @@ const OPTIONS: [(Option<char>, &str, &[&str]); 10] = [
     (None, "tree", &["list"]),
     (Some('s'), "signal", &["kill"]),
     (None, "kill-whom", &["kill"]),
+    (None, "add", &["placement"]),
+    (None, "out", &["import"]),
+    (None, "root", &["import"]),
+    (None, "watch", &["import"]),
+    (None, "check", &["import"]),
+    (None, "force", &["import"]),
 ];
 
 /// After it the client does not wait.
@@ -50,6 +58,7 @@ impl Options {
         &mut self,
         name: &'static str,
         logs: &mut super::logs::Options,
+        import: &mut super::import::Options,
         parser: &mut Parser,
     ) -> Result<(), lexopt::Error> {
         self.given.push(name);
@@ -58,11 +67,14 @@ impl Options {
             "follow" => logs.follow = true,
             "lines" => logs.lines = Some(text()?),
             "since" => logs.since = Some(text()?),
+            "out" => import.out = Some(text()?.into()),
+            "root" => import.root = Some(text()?.into()),
             "property" => self.properties.extend(text()?.split(',').map(str::to_owned)),
             "state" => self.states.extend(text()?.split(',').map(str::to_owned)),
             "failed" => self.states.push("failed".to_owned()),
             "signal" => self.signal = Some(text()?),
             "kill-whom" => self.whom = Some(text()?),
+            "add" => self.machine = Some(text()?),
             // Those that are only given or not.
             _ => {}
         }

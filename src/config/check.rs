@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::{Config, RequestLimit, budget};
+use super::{Config, RequestLimit, auth, budget, fleet};
 use crate::unit::layers::Layers;
 use crate::unit::load::Draft;
 use crate::unit::nearest::hint;
@@ -25,6 +25,8 @@ pub(super) fn together(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>
     limits(config, daemon, drafts, report);
     health_unit(config, daemon, drafts, report);
     maintenance(config, daemon, drafts, report);
+    fleet::together(config, daemon, drafts, report);
+    auth::together(config, daemon, drafts, report);
     budget::check(config, daemon, drafts, report);
 }
 

@@ -1,6 +1,6 @@
 //! What a new tenantd.toml means for a daemon that runs: which keys count from now on, and which need a restart. Pure.
 
-use super::{Config, Control, Health, Http, Log, Maintenance, Pool, Shutdown, Static};
+use super::{Auth, Config, Control, Health, Http, Log, Maintenance, Pool, Shutdown, Static};
 use crate::unit::section::Section;
 
 /// The keys that have changed, as `[http] listen`.
@@ -24,10 +24,16 @@ impl Config {
         found.add("", runtime);
         found.add(Http::DOC.name, self.http.changed(&new.http));
         found.add("", (self.limits != new.limits).then_some("[[limit]]"));
+        found.add("", (self.proxies != new.proxies).then_some("[[proxy]]"));
+        found.add("", (self.scripts != new.scripts).then_some("[[cgi]]"));
+        found.add("", (self.redirects != new.redirects).then_some("[[redirect]]"));
+        found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
         found.add(Health::DOC.name, self.health.changed(&new.health));
         found.add(Static::DOC.name, self.files.changed(&new.files));
         found.add("", (self.cache != new.cache).then_some("[[cache]]"));
         found.add(Maintenance::DOC.name, self.maintenance.changed(&new.maintenance));
+        self.fleet.difference(&new.fleet, &mut found);
+        found.add(Auth::DOC.name, self.auth.changed(&new.auth));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
         found.add(Shutdown::DOC.name, self.shutdown.changed(&new.shutdown));
         found.add(Log::DOC.name, self.log.changed(&new.log));
@@ -61,7 +67,7 @@ mod tests {
     use crate::config::SECTIONS;
 
     /// Keys that count from now on: a new key belongs here, and to whom it concerns, or into `AT_START`.
-    const LIVE: [(&str, &[&str]); 9] = [
+    const LIVE: &[(&str, &[&str])] = &[
         (
             "http",
             &[
@@ -83,6 +89,79 @@ mod tests {
         ("static", &["root", "prefix", "try_files", "extensions", "trailing_slash", "max_age", "immutable"]),
         ("cache", &["path", "max_age", "immutable"]),
         ("maintenance", &["enabled", "page", "until_ready", "retry_after"]),
+        (
+            "proxy",
+            &[
+                "name",
+                "path",
+                "pattern",
+                "methods",
+                "target",
+                "targets",
+                "strip",
+                "headers",
+                "response_headers",
+                "websocket",
+                "authorization",
+                "preserve_host",
+                "health_path",
+                "health_interval",
+                "timeout_connect",
+                "timeout_response",
+                "timeout_idle",
+                "connections",
+                "ca_file",
+            ],
+        ),
+        (
+            "cgi",
+            &[
+                "path",
+                "exec",
+                "methods",
+                "user",
+                "group",
+                "allowed_users",
+                "environment",
+                "pass_environment",
+                "working_directory",
+                "timeout",
+                "reload_config",
+                "memory_max",
+                "running",
+            ],
+        ),
+        ("redirect", &["from", "to", "status", "methods", "host"]),
+        ("rewrite", &["from", "to", "methods"]),
+        ("machine", &["id", "region", "app"]),
+        (
+            "replay",
+            &[
+                "path", "pattern", "app", "region", "machine", "prefer", "status", "methods", "timeout", "fallback",
+                "port",
+            ],
+        ),
+        (
+            "sticky",
+            &[
+                "name",
+                "max_age",
+                "secure",
+                "http_only",
+                "same_site",
+                "path",
+                "paths",
+                "secret_file",
+                "secret_env",
+                "via",
+                "target",
+                "machines",
+            ],
+        ),
+        ("placement", &["machines", "file", "by", "via", "target"]),
+        ("place", &["units", "machine"]),
+        ("variant", &["name", "units", "to", "share", "cookie", "header", "query"]),
+        ("auth", &["htpasswd", "realm", "public", "exclude", "plain"]),
         ("pool", &["boots", "running"]),
         ("shutdown", &["budget"]),
         ("log", &["access", "timestamps"]),

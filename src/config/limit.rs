@@ -114,11 +114,11 @@ impl Value for Pattern {
 }
 
 /// RFC 9110 §5.6.2: what needs no escape in a field.
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-fn token(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
+pub(super) fn token(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
     const MOST: usize = 64;
     let text = String::read(node, cx)?;
     let good = is_token(&text) && text.len() <= MOST;
@@ -129,7 +129,7 @@ fn token(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
     Some(text)
 }
 
-fn methods(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
+pub(super) fn methods(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
     let all = Vec::<String>::read(node, cx)?;
     for (method, item) in all.iter().zip(node.items()) {
         if !is_token(method) || method.bytes().any(|b| b.is_ascii_lowercase()) {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-use super::check;
-use super::{CacheRule, Config, Diagnostic, RequestLimit, SECTIONS, Top};
+use super::{CacheRule, Cgi, Config, Diagnostic, Fleet, Redirect, Remote, RequestLimit, Rewrite, SECTIONS, Top};
+use super::{cgi, check};
 use crate::unit::layers::{Layer, Layers};
 use crate::unit::report::{Place, Report};
 use crate::unit::section::{Fields, Section, check_sections};
@@ -64,6 +64,8 @@ fn load_at(
     if documents.iter().all(Document::is_some) {
         unit::together::check(&drafts, &mut report);
         check::together(&config, &layers, &drafts, &mut report);
+        cgi::look_for_guards(&config.scripts, &config.auth, &layers, &mut report);
+        cgi::look_for_programs(&config.scripts, &layers, &mut report);
     }
     let (mut errors, warnings) = report.finish(&sources);
     if errors.is_empty() {
@@ -132,10 +134,16 @@ fn read(
         runtime_directory,
         http: section(layers, &mut cx),
         limits: RequestLimit::read_all(layers, &mut cx),
+        proxies: Remote::read_all(layers, &mut cx),
+        scripts: Cgi::read_all(layers, &mut cx),
+        redirects: Redirect::read_all(layers, &mut cx),
+        rewrites: Rewrite::read_all(layers, &mut cx),
         health: section(layers, &mut cx),
         files: section(layers, &mut cx),
         cache: CacheRule::read_all(layers, &mut cx),
         maintenance: section(layers, &mut cx),
+        fleet: Fleet::read(layers, own, &mut cx),
+        auth: section(layers, &mut cx),
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),
         log: section(layers, &mut cx),

@@ -1,15 +1,27 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
+mod auth;
 mod budget;
 mod cache;
+mod cgi;
 mod check;
+mod destination;
 mod difference;
+mod expression;
+mod fleet;
 mod health;
 mod limit;
 mod load;
 mod maintenance;
 mod network;
+mod pem;
+mod proxy;
+mod redirect;
+mod replacement;
+mod rewrite;
+mod rule;
 mod static_files;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -18,14 +30,28 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
+pub use auth::Auth;
 pub use cache::CacheRule;
+pub use cgi::Cgi;
+pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
+pub use expression::Expression;
+pub use fleet::{
+    Fallback, Fleet, Machine, Pair, Place, PlaceBy, Placement, PlacementKeys, Replay, ReplayKeys, SameSite, Secret,
+    Sticky, StickyKeys, Variant, Via,
+};
 pub use health::Health;
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use maintenance::Maintenance;
 pub use network::Network;
+pub use proxy::{Authorities, Paths, ProxyKeys, Remote, Strip};
+pub use redirect::{Redirect, RedirectKeys};
+pub use replacement::Replacement;
+pub use rewrite::{Rewrite, RewriteKeys};
+pub use rule::When;
 pub use static_files::Static;
+pub use template::{Asking, FieldTemplate, PathTemplate};
 
 use crate::unit::layers::Node;
 use crate::unit::mode::mode;
@@ -42,7 +68,18 @@ pub const SECTIONS: &[SectionDoc] = &[
     Static::DOC,
     CacheRule::DOC,
     Maintenance::DOC,
+    fleet::SECTIONS[0],
+    fleet::SECTIONS[1],
+    fleet::SECTIONS[2],
+    fleet::SECTIONS[3],
+    fleet::SECTIONS[4],
+    fleet::SECTIONS[5],
+    Auth::DOC,
     RequestLimit::DOC,
+    RedirectKeys::DOC,
+    RewriteKeys::DOC,
+    Cgi::DOC,
+    ProxyKeys::DOC,
     Pool::DOC,
     Shutdown::DOC,
     Log::DOC,
@@ -59,6 +96,12 @@ pub struct Config {
     pub http: Http,
     /// How many requests there may be.
     pub limits: Vec<RequestLimit>,
+    /// Requests that other servers answer.
+    pub proxies: Vec<Remote>,
+    /// Paths that are at another address.
+    pub redirects: Vec<Redirect>,
+    /// Paths that are served as others.
+    pub rewrites: Vec<Rewrite>,
     /// The health check that needs no tenant.
     pub health: Health,
     /// Files of the front door.
@@ -67,6 +110,12 @@ pub struct Config {
     pub cache: Vec<CacheRule>,
     /// A page in the place of tenants.
     pub maintenance: Maintenance,
+    /// This machine among others.
+    pub fleet: Fleet,
+    /// Paths that a script answers.
+    pub scripts: Vec<Cgi>,
+    /// Who may see what.
+    pub auth: Auth,
     /// How many tenants at once.
     pub pool: Pool,
     /// The end.
@@ -84,10 +133,16 @@ impl Default for Config {
             runtime_directory: PathBuf::from(Self::RUNTIME_DIRECTORY),
             http: Http::default(),
             limits: Vec::new(),
+            scripts: Vec::new(),
+            proxies: Vec::new(),
+            redirects: Vec::new(),
+            rewrites: Vec::new(),
             health: Health::default(),
             files: Static::default(),
             cache: Vec::new(),
             maintenance: Maintenance::default(),
+            fleet: Fleet::default(),
+            auth: Auth::default(),
             pool: Pool::default(),
             shutdown: Shutdown::default(),
             log: Log::default(),

@@ -1,9 +1,10 @@
 //! The head of an answer as the client gets it: hop-by-hop fields gone, framing exactly once, and in words that the client's
 //! version understands.
 
+use super::fields::names;
 use super::framing::{Framing, Version};
 use super::kind::Kind;
-use super::put::{put, put_connection, put_decimal, put_field, put_framing, put_line};
+use super::put::{put, put_connection, put_decimal, put_field, put_framing, put_line, put_valued};
 use super::response::ResponseHead;
 
 /// The client that an answer goes to.
@@ -19,7 +20,8 @@ pub struct To<'a> {
     pub date: &'a [u8],
     /// The client takes trailers: Trailer passes.
     pub trailers: bool,
-    /// Field lines of ours, each with its CRLF, for a final answer.
+    /// Field lines of ours, each with its CRLF, for a final answer: in the place of the upstream's of that name, but for
+    /// Set-Cookie and Vary, which stand beside them. One without a value takes the upstream's away.
     pub added: &'a [u8],
 }
 
@@ -40,7 +42,7 @@ pub fn forward_response(out: &mut Vec<u8>, head: &ResponseHead, to: &To) -> Deli
     out.extend_from_slice(b"HTTP/1.1 ");
     put_decimal(out, head.status.into());
     put(out, [b" ", head.reason.as_bytes(), b"\r\n"]);
-    let has = put_end_to_end(out, head, to.trailers);
+    let has = put_end_to_end(out, head, to);
     let interim = head.status < 200;
     let dechunk = head.framing == Framing::Chunked && to.version == Version::Http10;
     let close = !interim && (!to.keep_alive || dechunk || head.framing == Framing::UntilClose);
@@ -51,7 +53,7 @@ pub fn forward_response(out: &mut Vec<u8>, head: &ResponseHead, to: &To) -> Deli
         if !has.id && !to.request_id.is_empty() {
             put_field(out, "X-Request-Id", to.request_id.as_bytes());
         }
-        out.extend_from_slice(to.added);
+        put_valued(out, to.added);
         put_length(out, head, dechunk);
         put_connection(out, to.version, close);
     }
@@ -70,12 +72,12 @@ struct Has {
     date: bool,
 }
 
-fn put_end_to_end(out: &mut Vec<u8>, head: &ResponseHead, trailers: bool) -> Has {
+fn put_end_to_end(out: &mut Vec<u8>, head: &ResponseHead, to: &To) -> Has {
     let mut has = Has::default();
     for line in head.fields.lines() {
         let passes = match Kind::of(line.name) {
             Kind::Hop | Kind::Length | Kind::Coding | Kind::Te | Kind::Accel => false,
-            Kind::Trailer => trailers,
+            Kind::Trailer => to.trailers,
             Kind::RequestId => {
                 has.id = true;
                 true
@@ -87,11 +89,20 @@ fn put_end_to_end(out: &mut Vec<u8>, head: &ResponseHead, trailers: bool) -> Has
             Kind::Plain => !head.fields.ends_here(line.name),
             _ => true,
         };
-        if passes {
+        if passes && !replaces(to.added, line.name, head.status) {
             put_line(out, &line);
         }
     }
     has
+}
+
+/// A field of ours takes the place of the upstream's, but where both can be said: each cookie is another, and what an answer
+/// varies by adds up.
+fn replaces(added: &[u8], name: &[u8], status: u16) -> bool {
+    names(added, name)
+        && status >= 200
+        && !name.eq_ignore_ascii_case(b"set-cookie")
+        && !name.eq_ignore_ascii_case(b"vary")
 }
 
 /// The length of an answer without a body (to HEAD, or 304) tells what a GET would get: it passes. 204 has none (RFC 9110 §8.6).

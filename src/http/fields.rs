@@ -56,15 +56,24 @@ impl<'b> Fields<'b> {
 
     /// The lines, without a check for UTF-8.
     pub(super) fn lines(&self) -> impl Iterator<Item = Line<'b>> + use<'b> {
-        let mut rest = self.raw;
-        std::iter::from_fn(move || {
-            let end = memchr::memchr(b'\n', rest)? + 1;
-            let (raw, after) = rest.split_at(end);
-            let colon = raw.iter().position(|&b| b == b':')?; // names are short: quicker than memchr
-            rest = after;
-            Some(Line { name: &raw[..colon], value: raw[colon + 1..].trim_ascii(), raw })
-        })
+        lines_of(self.raw)
     }
+}
+
+/// Field lines, each with its CRLF.
+pub(super) fn lines_of<'b>(mut rest: &'b [u8]) -> impl Iterator<Item = Line<'b>> + use<'b> {
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest)? + 1;
+        let (raw, after) = rest.split_at(end);
+        let colon = raw.iter().position(|&b| b == b':')?; // names are short: quicker than memchr
+        rest = after;
+        Some(Line { name: &raw[..colon], value: raw[colon + 1..].trim_ascii(), raw })
+    })
+}
+
+/// One of these field lines, each with its CRLF, has this name.
+pub(super) fn names(lines: &[u8], name: &[u8]) -> bool {
+    !lines.is_empty() && lines_of(lines).any(|line| line.name.eq_ignore_ascii_case(name))
 }
 
 /// The elements of a comma-separated list (RFC 9110 §5.6.1), without the empty ones.

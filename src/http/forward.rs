@@ -5,9 +5,10 @@ use std::io::Write;
 use std::net::IpAddr;
 
 use super::control::decimal;
+use super::fields::names;
 use super::framing::Version;
 use super::kind::Kind;
-use super::put::{put, put_decimal, put_field, put_framing, put_line};
+use super::put::{put, put_decimal, put_field, put_framing, put_line, put_valued};
 use super::request::RequestHead;
 use super::trace::{is_traceparent, put_traceparent};
 
@@ -33,6 +34,19 @@ pub struct Hop<'a> {
     /// We send files for the tenant: it is told so by X-Sendfile-Type. Nobody else may tell it that, trusted or not, since
     /// nobody else gets the answer.
     pub sends_files: bool,
+    /// It is sent to another server than a tenant, in other words.
+    pub elsewhere: Option<&'a Elsewhere<'a>>,
+}
+
+/// How a request to another server than a tenant differs.
+#[derive(Debug, Clone, Copy)]
+pub struct Elsewhere<'a> {
+    /// Host, in the place of the client's, which is X-Forwarded-Host.
+    pub host: Option<&'a str>,
+    /// Authorization passes.
+    pub authorization: bool,
+    /// Field lines that take the place of the client's and of ours, each with its CRLF; one without a value takes them away.
+    pub set: &'a [u8],
 }
 
 /// Host of an HTTP/1.0 request that named none; HTTP/1.1 must name one, and Puma takes this in its place.
@@ -45,9 +59,12 @@ pub fn forward_request(out: &mut Vec<u8>, head: &RequestHead, hop: &Hop) {
     let host = if head.host.is_empty() { NO_HOST } else { head.host };
     out.reserve(head.len + 512);
     put(out, [head.method.as_bytes(), b" ", head.target.as_bytes(), b" HTTP/1.1\r\n"]);
-    put_field(out, "Host", host.as_bytes());
+    put_field(out, "Host", hop.elsewhere.and_then(|there| there.host).unwrap_or(host).as_bytes());
     let kept = put_end_to_end(out, head, hop);
     put_hop(out, head, host, hop, &kept);
+    if let Some(there) = hop.elsewhere {
+        put_valued(out, there.set);
+    }
     if hop.sends_files {
         put_field(out, "X-Sendfile-Type", b"X-Sendfile");
     }
@@ -62,6 +79,17 @@ pub fn forward_request(out: &mut Vec<u8>, head: &RequestHead, hop: &Hop) {
         out.extend_from_slice(b"TE: trailers\r\nConnection: TE\r\n");
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// Another Host in a request that was written by [`forward_request`], and of which nothing was sent.
+pub fn replace_host(request: &mut Vec<u8>, host: &str) {
+    const FIELD: &[u8] = b"Host: ";
+    let mut lines = memchr::memchr_iter(b'\n', request);
+    if let (Some(first), Some(second)) = (lines.next(), lines.next())
+        && request[first + 1..].starts_with(FIELD)
+    {
+        request.splice(first + 1 + FIELD.len()..second - 1, host.bytes());
+    }
 }
 
 /// Which fields are there, so that we do not make them.
@@ -112,13 +140,27 @@ fn put_end_to_end<'b>(out: &mut Vec<u8>, head: &RequestHead<'b>, hop: &Hop) -> K
             Kind::ForwardedHost => keep(&mut kept.forwarded_host, trusted),
             Kind::RealIp => keep(&mut kept.real_ip, trusted && hop.client == hop.peer),
             Kind::RequestStart => keep(&mut kept.request_start, trusted),
-            Kind::Forwarded => trusted,
+            Kind::Forwarded | Kind::Fleet => trusted,
         };
-        if passes && !line.name.contains(&b'_') {
+        if passes && !line.name.contains(&b'_') && !hop.replaces(line.name) {
             put_line(out, &line);
         }
     }
     kept
+}
+
+impl Hop<'_> {
+    /// The client's field of this name does not pass.
+    fn replaces(&self, name: &[u8]) -> bool {
+        self.elsewhere.is_some_and(|there| {
+            names(there.set, name) || !there.authorization && name.eq_ignore_ascii_case(b"authorization")
+        })
+    }
+
+    /// Our own field of this name is somebody else's to say.
+    fn sets(&self, name: &str) -> bool {
+        self.elsewhere.is_some_and(|there| names(there.set, name.as_bytes()))
+    }
 }
 
 fn keep(seen: &mut bool, trusted: bool) -> bool {
@@ -127,29 +169,24 @@ fn keep(seen: &mut bool, trusted: bool) -> bool {
 }
 
 fn put_hop(out: &mut Vec<u8>, head: &RequestHead, host: &str, hop: &Hop, kept: &Kept) {
-    out.extend_from_slice(b"X-Forwarded-For: ");
-    if kept.forwarded_for {
-        for line in
-            head.fields.lines().filter(|line| Kind::of(line.name) == Kind::ForwardedFor && !line.value.is_empty())
-        {
-            put(out, [line.value, b", "]);
-        }
+    if !hop.sets("X-Forwarded-For") {
+        put_forwarded_for(out, head, hop, kept);
     }
-    put_address(out, hop.peer);
-    out.extend_from_slice(b"\r\n");
-    if !kept.real_ip {
+    if !kept.real_ip && !hop.sets("X-Real-IP") {
         out.extend_from_slice(b"X-Real-IP: ");
         put_address(out, hop.client);
         out.extend_from_slice(b"\r\n");
     }
-    if !kept.forwarded_proto {
+    if !kept.forwarded_proto && !hop.sets("X-Forwarded-Proto") {
         put_field(out, "X-Forwarded-Proto", if hop.https { b"https" } else { b"http" });
     }
-    if !kept.forwarded_host {
+    if !kept.forwarded_host && !hop.sets("X-Forwarded-Host") {
         put_field(out, "X-Forwarded-Host", host.as_bytes());
     }
-    put_field(out, "X-Request-Id", hop.request_id.as_bytes());
-    if !kept.request_start {
+    if !hop.sets("X-Request-Id") {
+        put_field(out, "X-Request-Id", hop.request_id.as_bytes());
+    }
+    if !kept.request_start && !hop.sets("X-Request-Start") {
         out.extend_from_slice(b"X-Request-Start: t=");
         put_decimal(out, hop.start_ms);
         out.extend_from_slice(b"\r\n");
@@ -158,9 +195,20 @@ fn put_hop(out: &mut Vec<u8>, head: &RequestHead, host: &str, hop: &Hop, kept: &
     put_via(out, head.version);
 }
 
+fn put_forwarded_for(out: &mut Vec<u8>, head: &RequestHead, hop: &Hop, kept: &Kept) {
+    out.extend_from_slice(b"X-Forwarded-For: ");
+    let before = head.fields.lines().filter(|line| Kind::of(line.name) == Kind::ForwardedFor && !line.value.is_empty());
+    for line in before.take_while(|_| kept.forwarded_for) {
+        put(out, [line.value, b", "]);
+    }
+    put_address(out, hop.peer);
+    out.extend_from_slice(b"\r\n");
+}
+
 /// One valid traceparent passes, with its tracestate; in the place of anything else a trace begins.
 fn put_trace(out: &mut Vec<u8>, head: &RequestHead, hop: &Hop, trace: &Trace) {
     match trace.parent {
+        _ if hop.sets("traceparent") => {}
         Some(parent) if trace.parents == 1 && is_traceparent(parent) => {
             put_field(out, "traceparent", parent);
             if trace.state {

@@ -1,5 +1,10 @@
 //! What a field is to a proxy, by its name alone.
 
+/// On a request that Fly's proxy has sent here at the wish of another tenantd.
+pub const RETRY: &str = "x-tenantd-retry";
+/// On a request that another tenantd has sent here itself.
+pub const HOP: &str = "x-tenantd-hop";
+
 /// The part a field plays on its way through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -46,6 +51,8 @@ pub(super) enum Kind {
     /// Words between an application and the proxy that sends its files, which is us: X-Sendfile, X-Sendfile-Type,
     /// X-Accel-Mapping, X-Accel-Redirect.
     Accel,
+    /// Words between machines of ours and their balancer: nobody else's to say.
+    Fleet,
 }
 
 impl Kind {
@@ -66,20 +73,26 @@ impl Kind {
             ],
             11 => &[("traceparent", Kind::TraceParent)],
             12 => &[("x-request-id", Kind::RequestId), ("max-forwards", Kind::MaxForwards)],
-            13 => &[("authorization", Kind::Protected)],
+            13 => &[("authorization", Kind::Protected), (HOP, Kind::Fleet)],
             14 => &[("content-length", Kind::Length), ("http2-settings", Kind::Hop)],
             15 => &[
                 ("x-forwarded-for", Kind::ForwardedFor),
                 ("x-request-start", Kind::RequestStart),
                 ("x-sendfile-type", Kind::Accel),
                 ("x-accel-mapping", Kind::Accel),
+                (RETRY, Kind::Fleet),
             ],
             16 => &[
                 ("x-forwarded-host", Kind::ForwardedHost),
                 ("x-accel-redirect", Kind::Accel),
                 ("proxy-connection", Kind::Hop),
             ],
-            17 => &[("x-forwarded-proto", Kind::ForwardedProto), ("transfer-encoding", Kind::Coding)],
+            17 => &[
+                ("x-forwarded-proto", Kind::ForwardedProto),
+                ("transfer-encoding", Kind::Coding),
+                ("fly-replay-failed", Kind::Fleet),
+                ("x-navigator-retry", Kind::Fleet),
+            ],
             18 => &[("proxy-authenticate", Kind::Hop)],
             19 => &[("proxy-authorization", Kind::Hop)],
             _ => &[],

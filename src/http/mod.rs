@@ -1,6 +1,7 @@
 //! HTTP/1.1 as values (RFC 9110, RFC 9112): bytes in, values out. Never a socket, never a clock.
 
 mod body;
+mod cgi;
 mod chunked;
 mod control;
 mod date;
@@ -27,13 +28,15 @@ mod trace;
 mod trusted;
 
 pub use body::Body;
+pub use cgi::{Call, MAX_CGI_HEAD, cgi_answer, cgi_variables};
 pub use chunked::Malformed;
 pub use date::Date;
 pub use deliver::{Delivery, To, forward_response};
 pub use extent::{MAX_FIELDS, MAX_LINE};
 pub use fields::{Field, Fields};
-pub use forward::{Hop, forward_request};
+pub use forward::{Elsewhere, Hop, forward_request, replace_host};
 pub use framing::{Framing, Version};
+pub use kind::{HOP, RETRY};
 pub use path::Path;
 pub use proxy_protocol::Preamble;
 pub use refusal::Refusal;

@@ -2,6 +2,7 @@
 //! what is written in several ways (RFC 3986 §6.2.2) is written in one.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::refusal::Refusal;
 
@@ -80,6 +81,31 @@ impl<'t> Path<'t> {
     /// The path decoded, as rules judge it. An encoded slash stays encoded: it divides nothing.
     pub fn plain(&self) -> &[u8] {
         self.plain.as_deref().unwrap_or(self.path().as_bytes())
+    }
+
+    /// A part of [`Path::plain`] as it is sent on. An encoded character at its edge is part of it.
+    pub fn sent(&self, part: Range<usize>) -> &[u8] {
+        let text = self.path().as_bytes();
+        let Some(plain) = &self.plain else { return text.get(part).unwrap_or_default() };
+        let (mut at, mut start, mut end) = (0, text.len(), text.len());
+        let mut decoded = 0;
+        while at < text.len() {
+            if decoded >= part.end {
+                end = at;
+                break;
+            }
+            let (long, width) = match &text[at..] {
+                [b'%', b'2', b'F', ..] => (3, 3),
+                [b'%', ..] => (3, 1),
+                _ => (1, 1),
+            };
+            if decoded + width > part.start && start == text.len() {
+                start = at;
+            }
+            (at, decoded) = (at + long, decoded + width);
+        }
+        debug_assert!(decoded <= plain.len());
+        text.get(start.min(end)..end).unwrap_or_default()
     }
 
     /// The same on its own.
@@ -167,6 +193,27 @@ mod tests {
             let path = Path::parse(target).unwrap();
             assert_eq!((path.target(), path.plain()), (sent, plain.as_bytes()), "{target}");
             assert_eq!(path.query(), target.split_once('?').map(|(_, query)| query), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_sent_as_it_came() {
+        for (target, part, sent) in [
+            ("/a/b?c", 0..4, "/a/b"),
+            ("/a/b?c", 1..2, "a"),
+            ("/a/b", 4..4, ""),
+            ("/caf%C3%A9/x", 4..6, "%C3%A9"),
+            ("/caf%C3%A9/x", 6..8, "/x"),
+            ("/a%2fb/c", 2..5, "%2F"),
+            ("/a%2fb/c", 3..4, "%2F"),
+            ("/a%2fb/c", 5..6, "b"),
+            ("/a%252Fb/c", 1..6, "a%252Fb"),
+            ("/a%20b", 2..2, ""),
+            ("/a%20b", 0..4, "/a%20b"),
+            ("/a%20", 3..3, ""),
+        ] {
+            let path = Path::parse(target).unwrap();
+            assert_eq!(path.sent(part.clone()), sent.as_bytes(), "{target} {part:?}");
         }
     }
 

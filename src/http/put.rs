@@ -1,6 +1,6 @@
 //! Writing into a buffer that is kept: no allocation once it has grown.
 
-use super::fields::Line;
+use super::fields::{Line, lines_of};
 use super::framing::{Framing, Version};
 
 /// Appends each piece.
@@ -51,6 +51,11 @@ pub(super) fn put_line(out: &mut Vec<u8>, line: &Line) {
     } else {
         put(out, [line.name, b": ", line.value, b"\r\n"]);
     }
+}
+
+/// Appends those of these field lines that have a value.
+pub(super) fn put_valued(out: &mut Vec<u8>, lines: &[u8]) {
+    lines_of(lines).filter(|line| !line.value.is_empty()).for_each(|line| put_line(out, &line));
 }
 
 /// Appends the Connection field that the client needs, if any.

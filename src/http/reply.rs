@@ -1,9 +1,10 @@
 //! Our own answers, complete with their body: health, refusals, waiting and failing tenants. No clock here.
 
 use super::date::Date;
+use super::fields::{lines_of, names};
 use super::framing::Version;
 use super::maintenance;
-use super::put::{put, put_connection, put_decimal, put_field};
+use super::put::{put, put_connection, put_decimal, put_field, put_line};
 
 /// An answer of ours.
 #[derive(Debug, Clone, Copy)]
@@ -152,6 +153,7 @@ fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &[u8]) {
     out.extend_from_slice(b"HTTP/1.1 ");
     put_decimal(out, r.status.into());
     put(out, [b" ", reason_phrase(r.status).as_bytes(), b"\r\n"]);
+    let begin = out.len();
     put_field(out, "Date", Date::new(r.now).text());
     if !matches!(r.status, 204 | 304) {
         put_field(out, "Content-Type", content_type.as_bytes());
@@ -178,11 +180,21 @@ fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &[u8]) {
     if !r.request_id.is_empty() {
         put_field(out, "X-Request-Id", r.request_id.as_bytes());
     }
-    out.extend_from_slice(r.added);
+    put_missing(out, begin, r.added);
     put_connection(out, r.version, !r.keep_alive);
     out.extend_from_slice(b"\r\n");
     if !r.head_only && !matches!(r.status, 204 | 304) {
         out.extend_from_slice(body);
+    }
+}
+
+/// Those fields that we have not said ourselves.
+fn put_missing(out: &mut Vec<u8>, begin: usize, added: &[u8]) {
+    let end = out.len();
+    for line in lines_of(added).filter(|line| !line.value.is_empty()) {
+        if !names(&out[begin..end], line.name) {
+            put_line(out, &line);
+        }
     }
 }
 

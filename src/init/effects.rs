@@ -14,7 +14,7 @@ use crate::process::{self, Child, Ids, Plan};
 use crate::unit::{self, Priority, ServiceType, UnitId};
 
 /// Points of `oom_score_adj` for everything but the high-priority units: the kernel takes a tenant first.
-const OOM_POINTS: i32 = 100;
+pub(super) const OOM_POINTS: i32 = 100;
 
 impl Init {
     /// Carries out one effect.
@@ -75,6 +75,7 @@ impl Init {
             environment: &environment,
             working_directory: service.working_directory.as_deref().unwrap_or(Path::new("/")),
             user: ids.as_ref(),
+            stdin: None,
             listener: listener.map(|fd| (fd, unit.name.prefix())),
             limits: &self.inherited,
             oom_score_adj: service.oom_score_adj.or((unit.priority == Priority::Normal).then_some(OOM_POINTS)),

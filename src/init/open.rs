@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use slotmap::SecondaryMap;
 
-use super::{Again, Fatal, Init, Parting, Readers, Reloader};
+use super::{Again, Fatal, Init, Parting, Readers, Reloader, Runs};
 use crate::boot::{self, Inherited};
-use crate::config::{Config, Loaded};
+use crate::config::{Cgi, Config, Loaded};
 use crate::control::{self, Server};
 use crate::journal::Journal;
 use crate::manager::Manager;
@@ -46,7 +46,8 @@ impl Init {
         // tenantd has left is killed.
         let (tracker, note) = Tracker::open(&config.runtime_directory);
         inherited.notes.extend(note);
-        inherited.notes.extend(tracker.prepare(units.iter()));
+        let scripts: Vec<_> = config.scripts.iter().map(Cgi::unit).collect();
+        inherited.notes.extend(tracker.prepare(units.iter().chain(&scripts)));
         let now = Instant::now();
         let manager = Manager::new(units, config.pool, config.shutdown, seed(), now);
         boot::without_umask(|| add_sockets(&mut proxy, &manager))?;
@@ -61,6 +62,7 @@ impl Init {
             notify: runtime.notify,
             journal,
             manager,
+            runs: Runs::new(tracker.beside()),
             tracker,
             proxy,
             control: runtime.control,

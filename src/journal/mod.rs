@@ -93,10 +93,18 @@ impl Journal {
         }));
     }
 
-    /// Takes over the read end (non-blocking) of a process's pipe. It may outlive the process and the unit.
-    pub fn attach(&mut self, unit: UnitId, name: &Name, pid: u32, stream: Stream, fd: OwnedFd) -> StreamKey {
+    /// Takes over the read end (non-blocking) of a process's pipe. It may outlive the process and the unit. Without a unit
+    /// it is a process of something else of this name.
+    pub fn attach(
+        &mut self,
+        unit: impl Into<Option<UnitId>>,
+        name: &Name,
+        pid: u32,
+        stream: Stream,
+        fd: OwnedFd,
+    ) -> StreamKey {
         let ring = self.queue.with_book(|book| book.ring(Some(name)));
-        self.streams.insert(stream::Pipe::new(unit, ring, name, pid, stream, fd))
+        self.streams.insert(stream::Pipe::new(unit.into(), ring, name, pid, stream, fd))
     }
 
     /// The descriptor to be polled.
@@ -117,7 +125,7 @@ impl Journal {
     /// Reads what already lies in the pipes of a unit, so that its last lines come before the word of its end. A
     /// process that writes faster than we read, or still holds a pipe, holds nothing up. Readiness is not consumed.
     pub fn catch_up(&mut self, unit: UnitId) {
-        let keys = self.streams.iter().filter(|(_, pipe)| pipe.unit() == unit).map(|(key, _)| key);
+        let keys = self.streams.iter().filter(|(_, pipe)| pipe.unit() == Some(unit)).map(|(key, _)| key);
         for key in keys.collect::<Vec<_>>() {
             self.read(key);
         }

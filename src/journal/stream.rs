@@ -56,7 +56,7 @@ pub(super) struct Line<'a> {
 /// The read end and the piece of a line that has no end yet.
 #[derive(Debug)]
 pub(super) struct Pipe {
-    unit: UnitId,
+    unit: Option<UnitId>,
     fd: OwnedFd,
     lines: Lines,
     /// Somebody looks after the line that has no end yet.
@@ -74,13 +74,13 @@ impl Stream {
 }
 
 impl Pipe {
-    pub(super) fn new(unit: UnitId, ring: RingId, name: &Name, pid: u32, stream: Stream, fd: OwnedFd) -> Self {
+    pub(super) fn new(unit: Option<UnitId>, ring: RingId, name: &Name, pid: u32, stream: Stream, fd: OwnedFd) -> Self {
         let prefix = format!("{name}[{pid}] {}: ", stream.as_str());
         let origin = Origin { prefix, ring, pid, stream: Some(stream) };
         Self { unit, fd, lines: Lines::new(origin), watched: false }
     }
 
-    pub(super) fn unit(&self) -> UnitId {
+    pub(super) fn unit(&self) -> Option<UnitId> {
         self.unit
     }
 

@@ -49,6 +49,8 @@ pub(super) struct Launch {
     pub mark: Option<u64>,
     /// Our pid, if the child shall not survive us.
     pub parent: Option<libc::pid_t>,
+    /// `None` is /dev/null.
+    pub stdin: Option<RawFd>,
     pub stdout: RawFd,
     pub stderr: RawFd,
     pub report: RawFd,
@@ -308,16 +310,16 @@ unsafe fn nothing_to_read() -> c_int {
     }
 }
 
-/// stdin is /dev/null, stdout and stderr are pipes, the listener is 3; all else closes at execve.
+/// stdin is what is given or /dev/null, stdout and stderr are pipes, the listener is 3; all else closes at execve.
 unsafe fn place_descriptors(launch: &Launch) -> Result<(), Failure> {
     // SAFETY: plain system calls on numbers and static texts.
     unsafe {
         let stdout = check(Step::Fds, lift(launch.stdout))?;
         let stderr = check(Step::Fds, lift(launch.stderr))?;
         let listener = launch.listener.map(|fd| check(Step::Fds, lift(fd))).transpose()?;
-        let null = check(Step::Stdin, nothing_to_read())?;
-        let null = check(Step::Stdin, lift(null))?;
-        check(Step::Stdin, libc::dup2(null, 0))?;
+        let stdin = launch.stdin.map_or_else(|| nothing_to_read(), |fd| fd);
+        let stdin = check(Step::Stdin, lift(check(Step::Stdin, stdin)?))?;
+        check(Step::Stdin, libc::dup2(stdin, 0))?;
         check(Step::Fds, libc::dup2(stdout, 1))?;
         check(Step::Fds, libc::dup2(stderr, 2))?;
         if let Some(listener) = listener {

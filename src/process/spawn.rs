@@ -30,6 +30,8 @@ pub struct Plan<'a> {
     pub working_directory: &'a Path,
     /// Whom it runs as, see [`user::of`](super::user::of); `None` is ourselves.
     pub user: Option<&'a Result<Ids, NoUser>>,
+    /// What it reads on stdin; `None` is /dev/null.
+    pub stdin: Option<BorrowedFd<'a>>,
     /// The listening socket that becomes descriptor 3, and its name in `LISTEN_FDNAMES` (sd_listen_fds(3)).
     pub listener: Option<(BorrowedFd<'a>, &'a str)>,
     /// What we found at our own start, to be given back.
@@ -110,6 +112,7 @@ pub fn spawn(plan: &Plan) -> Result<Child, SpawnError> {
         entrance: plan.place.and_then(|place| place.entrance.as_ref()).map(AsRawFd::as_raw_fd),
         mark: plan.place.map(|place| place.mark),
         parent: plan.place.filter(|place| place.bound).map(|_| getpid().as_raw_nonzero().get()),
+        stdin: plan.stdin.map(|fd| fd.as_raw_fd()),
         stdout: stdout_end.as_raw_fd(),
         stderr: stderr_end.as_raw_fd(),
         report: report.as_raw_fd(),
@@ -157,6 +160,15 @@ pub fn read_executed(fd: BorrowedFd) -> Executed {
 fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
     let made = pipe_with(PipeFlags::CLOEXEC).and_then(|(read, write)| {
         fcntl_setfl(&read, OFlags::NONBLOCK)?;
+        Ok((read, write))
+    });
+    made.map_err(|error| SpawnError { what: "make a pipe", errno: error.raw_os_error() })
+}
+
+/// A pipe to be a child's stdin: its end, and ours, which never blocks. Both close at execve.
+pub fn input() -> Result<(OwnedFd, OwnedFd), SpawnError> {
+    let made = pipe_with(PipeFlags::CLOEXEC).and_then(|(read, write)| {
+        fcntl_setfl(&write, OFlags::NONBLOCK)?;
         Ok((read, write))
     });
     made.map_err(|error| SpawnError { what: "make a pipe", errno: error.raw_os_error() })

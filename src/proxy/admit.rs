@@ -6,8 +6,8 @@ use super::extra::By;
 use super::session::unix_ms;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, Shared};
-use crate::http::{self, Body, Framing, Hop, Path, RequestHead, Version};
-use crate::route::{Decision, Request};
+use crate::http::{self, Body, Elsewhere, Framing, Hop, Path, RequestHead, Version};
+use crate::route::{Decision, Reroute};
 use crate::unit::UnitId;
 
 impl Proxy {
@@ -33,24 +33,60 @@ impl Proxy {
         if let Some(check) = self.front.check(path.path()) {
             return self.answer_check(key, check, &RequestHead { target: path.target(), ..*head }, rest);
         }
-        let request = Request { method: head.method, host: head.host, fields: head.fields };
-        let decision = self.front.decide(&request, &mut path);
+        if !self.lets_in(key, head, &path) {
+            return 0;
+        }
+        self.front.settle();
+        let request = self.request(key, head);
+        match self.front.reroute(&request, &mut path, &mut ()) {
+            Reroute::Stays => {}
+            // What is locked is not reached by another name either.
+            Reroute::Rewritten if self.lets_in(key, head, &path) => {}
+            Reroute::Rewritten => return 0,
+            Reroute::Elsewhere(elsewhere) => return self.send_elsewhere(key, &elsewhere, rest),
+            Reroute::Refused(refusal) => {
+                self.answer(key, refusal.status, refusal.reason, None);
+                return 0;
+            }
+        }
+        let decision = self.front.decide(&request, &path, &mut ());
         // What was judged is what is served.
         let head = &RequestHead { target: path.target(), ..*head };
         match decision {
-            Decision::Tenant(_) | Decision::NotFound => self.serve(key, &decision, head, rest),
+            Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
+            Decision::Cgi(script) => self.call_script(key, script, head, &path, rest),
+            Decision::Away(away) => self.send_away(key, &away, head, &path, rest),
+            Decision::Remote(index) => self.admit_remote(key, index, head, &path, rest),
+            behind => self.serve(key, &behind, head, &path, rest),
         }
     }
 
     /// Behind all rules: a file of the front door, else the maintenance page, else the tenant, or nobody.
-    fn serve(&mut self, key: ClientKey, decision: &Decision, head: &RequestHead<'_>, rest: &[u8]) -> usize {
-        if let Some(taken) = self.serve_static(key, decision, head, rest) {
-            return taken;
+    fn serve(
+        &mut self,
+        key: ClientKey,
+        behind: &Decision,
+        head: &RequestHead<'_>,
+        path: &Path<'_>,
+        rest: &[u8],
+    ) -> usize {
+        if self.serve_static(key, head) || self.maintain_instead(key, behind) {
+            return 0;
         }
-        self.behind_files(key, decision).map_or(0, |unit| self.admit(key, unit, head, rest))
+        match behind {
+            Decision::Tenant(unit) => self.admit(key, *unit, head, rest),
+            Decision::Chosen(chosen) => self.admit_chosen(key, chosen, head, rest),
+            Decision::Placed(away) => self.send_away(key, away, head, path, rest),
+            _ => {
+                self.answer(key, 404, "no application answers here", None);
+                0
+            }
+        }
     }
 
-    fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+    pub(super) fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+        let Some(client) = self.clients.get_mut(key) else { return 0 };
+        client.exchange.unit = Some(unit);
         if self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some())
             && let Some(taken) = self.serve_public(key, unit, head, rest)
         {
@@ -97,9 +133,22 @@ impl Proxy {
         head: &RequestHead<'_>,
         rest: &[u8],
     ) -> Option<usize> {
-        let client = self.clients.get_mut(key)?;
         let files = self.upstreams.get(unit).and_then(|upstream| upstream.files.as_ref());
-        client.exchange.lends = files.is_some_and(|files| files.lends());
+        let lends = files.is_some_and(|files| files.lends());
+        self.write(key, head, rest, lends, None)
+    }
+
+    /// The same for whoever gets it.
+    pub(super) fn write(
+        &mut self,
+        key: ClientKey,
+        head: &RequestHead<'_>,
+        rest: &[u8],
+        lends: bool,
+        elsewhere: Option<&Elsewhere<'_>>,
+    ) -> Option<usize> {
+        let client = self.clients.get_mut(key)?;
+        client.exchange.lends = lends;
         let hop = Hop {
             peer: client.peer,
             client: client.exchange.client,
@@ -108,7 +157,8 @@ impl Proxy {
             trace_id: if self.shared.limits.traceparent { self.shared.ids.last() } else { b"" },
             start_ms: unix_ms(self.shared.wall),
             trusted: client.trusted,
-            sends_files: client.exchange.lends,
+            sends_files: lends,
+            elsewhere,
         };
         let mut request = self.shared.pool.take();
         http::forward_request(&mut request, head, &hop);

@@ -112,7 +112,8 @@ fn pass_heads(client: &mut Client, conn: &mut Conn, shared: &mut Shared, mut byt
             }
         }
         if !interim || client.exchange.version == Version::Http11 {
-            forward_head(client, conn, shared, &head);
+            forward_head(client, shared, &head);
+            conn.reusable &= head.keep_alive || interim;
         }
         if switched {
             conn.input.push(bytes, &mut shared.pool);
@@ -124,7 +125,8 @@ fn pass_heads(client: &mut Client, conn: &mut Conn, shared: &mut Shared, mut byt
     }
 }
 
-fn forward_head(client: &mut Client, conn: &mut Conn, shared: &mut Shared, head: &ResponseHead<'_>) {
+/// Makes the head of an answer as the client gets it, and remembers what it owes.
+pub(super) fn forward_head(client: &mut Client, shared: &mut Shared, head: &ResponseHead<'_>) {
     let exchange = &mut client.exchange;
     let whole = exchange.is_sent();
     let to = To {
@@ -146,7 +148,6 @@ fn forward_head(client: &mut Client, conn: &mut Conn, shared: &mut Shared, head:
     exchange.event_stream = content.starts_with(b"text/event-stream");
     exchange.keep_alive = !delivery.close;
     exchange.answer = Some(Body::new(head.framing));
-    conn.reusable &= head.keep_alive;
 }
 
 fn pass_body(client: &mut Client, conn: &mut Conn, shared: &mut Shared, bytes: &[u8]) -> Answer {

@@ -48,6 +48,8 @@ pub(super) enum Phase {
     Preamble,
     /// Between requests, or in the middle of a head.
     Head,
+    /// The head was read, and is read again when it is known whether its password is right.
+    Auth,
     /// The head is there and the body on its way; nobody has it yet.
     Body,
     /// In a tenant's waiting room.
@@ -56,6 +58,8 @@ pub(super) enum Phase {
     Exchange,
     /// A file is looked for, or is on its way.
     File,
+    /// A script is to answer, or does.
+    Script,
     /// Bytes both ways.
     Tunnel,
     /// The last answer is on its way, and the end of writing behind it.

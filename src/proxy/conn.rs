@@ -1,24 +1,33 @@
-//! One connection to a tenant.
+//! One connection to whoever answers: a tenant, or a target of a `[[proxy]]`.
 
 use std::time::Instant;
 
-use super::ClientKey;
 use super::buffer::Buffer;
+use super::{ClientKey, RemoteKey};
 use crate::unit::UnitId;
 use crate::wire::Wire;
 
-/// A connection to a tenant: in the pool, or lent to one client.
+/// Who answers at the other end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// This tenant.
+    Tenant(UnitId),
+    /// A target of a `[[proxy]]`, by its index.
+    Remote(RemoteKey, usize),
+}
+
+/// A connection: in a pool, or lent to one client.
 #[derive(Debug)]
 pub(super) struct Conn {
     /// Its socket.
     pub wire: Wire,
-    /// The tenant.
-    pub unit: UnitId,
+    /// Who answers.
+    pub to: Origin,
     /// Who uses it.
     pub client: Option<ClientKey>,
     /// A part of the head of an answer.
     pub input: Buffer,
-    /// connect(2) is under way (a port only: on a unix socket it stands at once).
+    /// connect(2), or the handshake of TLS, is under way (not on a unix socket, which stands at once).
     pub connecting: bool,
     /// A unix socket, where the way it ends tells whether the request was read.
     pub unix: bool,
@@ -32,9 +41,9 @@ pub(super) struct Conn {
 
 impl Conn {
     /// A connection that nobody has used yet.
-    pub fn new(wire: Wire, unit: UnitId, unix: bool, now: Instant) -> Self {
+    pub fn new(wire: Wire, to: Origin, unix: bool, now: Instant) -> Self {
         let connecting = !wire.is_writable();
         let input = Buffer::default();
-        Self { wire, unit, client: None, input, connecting, unix, reusable: true, served: 0, rested: now }
+        Self { wire, to, client: None, input, connecting, unix, reusable: true, served: 0, rested: now }
     }
 }

@@ -6,6 +6,7 @@ use slotmap::{SecondaryMap, SlotMap};
 
 use super::client::Client;
 use super::door::Doors;
+use super::remote::Remotes;
 use super::timers::{Alarm, Owner};
 use super::upstream::Upstream;
 use super::{ClientKey, Proxy};
@@ -17,15 +18,16 @@ const DEADLINES: usize = 256;
 impl Proxy {
     /// When to call [`Proxy::elapse`].
     pub fn deadline(&mut self) -> Option<Instant> {
-        let Self { clients, upstreams, doors, shared, .. } = self;
-        shared.timers.skim(|owner| alarm_of(owner, clients, upstreams, doors));
-        shared.timers.next()
+        let Self { clients, upstreams, remotes, doors, scripts, shared, .. } = self;
+        shared.timers.skim(|owner| alarm_of(owner, clients, upstreams, remotes, doors));
+        [shared.timers.next(), scripts.deadline()].into_iter().flatten().min()
     }
 
     /// Deadlines that are over.
     pub fn elapse(&mut self) {
         let now = self.shared.now;
         self.sweep_timers();
+        self.scripts_due();
         for _ in 0..DEADLINES {
             let Some((entry, owner)) = self.shared.timers.pop(now) else { return };
             match owner {
@@ -33,6 +35,7 @@ impl Proxy {
                 Owner::Idle(unit) => self.idle_due(unit, entry),
                 Owner::Probe(unit) => self.probe_due(unit, entry),
                 Owner::Pool(unit) => self.pool_due(unit, entry),
+                Owner::Remote(key) => self.chores_due(key, entry),
                 Owner::Accept => self.accept_due(entry),
             }
         }
@@ -44,8 +47,8 @@ impl Proxy {
         if self.shared.timers.len() <= FEW * (self.clients.len() + self.upstreams.len()) + 1024 {
             return;
         }
-        let Self { clients, upstreams, doors, shared, .. } = self;
-        shared.timers.sweep(|owner| alarm_of(owner, clients, upstreams, doors));
+        let Self { clients, upstreams, remotes, doors, shared, .. } = self;
+        shared.timers.sweep(|owner| alarm_of(owner, clients, upstreams, remotes, doors));
     }
 
     /// Watches a client's deadline.
@@ -61,6 +64,7 @@ fn alarm_of(
     owner: Owner,
     clients: &SlotMap<ClientKey, Client>,
     upstreams: &SecondaryMap<UnitId, Upstream>,
+    remotes: &Remotes,
     doors: &Doors,
 ) -> Option<Alarm> {
     match owner {
@@ -68,6 +72,7 @@ fn alarm_of(
         Owner::Idle(unit) => upstreams.get(unit).map(|upstream| upstream.idle),
         Owner::Probe(unit) => upstreams.get(unit).map(|upstream| upstream.probe),
         Owner::Pool(unit) => upstreams.get(unit).map(|upstream| upstream.stale),
+        Owner::Remote(key) => remotes.alarm(key),
         Owner::Accept => Some(doors.alarm),
     }
 }

@@ -28,8 +28,13 @@ impl Proxy {
         for unit in self.upstreams.keys().collect::<Vec<_>>() {
             self.empty_room(unit).into_iter().for_each(|key| self.turn_away(key));
         }
-        let partial = self.clients.iter().filter(|(_, client)| client.phase == Phase::Body).map(|(key, _)| key);
+        let partial = self
+            .clients
+            .iter()
+            .filter(|(_, client)| matches!(client.phase, Phase::Auth | Phase::Body))
+            .map(|(key, _)| key);
         partial.collect::<Vec<_>>().into_iter().for_each(|key| self.turn_away(key));
+        self.turn_callers_away();
     }
 
     /// All tenants are down. Whoever has asked meanwhile is answered, and all others are told that no answer comes any more.
@@ -60,13 +65,14 @@ impl Proxy {
         }
     }
 
-    /// Nobody is connected any more.
+    /// Nobody is connected any more, and no script runs.
     pub fn is_alone(&self) -> bool {
-        self.clients.is_empty()
+        self.clients.is_empty() && !self.scripts.are_running()
     }
 
-    /// Somebody has not taken all of an answer yet.
+    /// Somebody has not taken all of an answer yet, or is waited for.
     pub fn is_writing(&self) -> bool {
-        self.clients.values().any(|client| !client.output.is_empty() || client.phase == Phase::File)
+        self.scripts.are_running()
+            || self.clients.values().any(|client| !client.output.is_empty() || client.phase == Phase::File)
     }
 }

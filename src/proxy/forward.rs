@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::answer::{Answer, read_answer};
 use super::batch::Letter;
 use super::client::{Client, Phase};
-use super::conn::Conn;
+use super::conn::{Conn, Origin};
 use super::exchange::Loss;
 use super::refuse::note_answer;
 use super::session::Step;
@@ -57,7 +57,7 @@ impl Proxy {
         let (fd, stands) = listener.connect()?;
         let unix = listener.is_unix();
         let wire = if stands { Wire::new(fd) } else { Wire::connecting(fd) };
-        let conn = Conn::new(wire, unit, unix, self.shared.now);
+        let conn = Conn::new(wire, Origin::Tenant(unit), unix, self.shared.now);
         let key = self.conns.insert(conn);
         let added = self.conns[key].wire.watch(&self.shared.registry, conn_source(key));
         added.inspect_err(|_| drop(self.conns.remove(key)))?;
@@ -109,8 +109,13 @@ impl Proxy {
         }
         let answer = read_answer(client, conn, &mut self.shared);
         if unanswered && client.exchange.answered.is_some() {
-            note_answer(&mut self.upstreams[conn.unit]);
-            note_served(&mut self.upstreams[conn.unit], conn.unit, &mut self.shared);
+            match conn.to {
+                Origin::Tenant(unit) => {
+                    note_answer(&mut self.upstreams[unit]);
+                    note_served(&mut self.upstreams[unit], unit, &mut self.shared);
+                }
+                Origin::Remote(remote, target) => self.remotes.answered(remote, target),
+            }
         }
         let moved = before != (client.exchange.bytes_in, client.exchange.bytes_out, client.exchange.sent);
         match answer {
@@ -152,7 +157,9 @@ impl Proxy {
     /// A body moves: it may take as long as it likes as long as it does.
     fn prolong(&mut self, key: ClientKey) {
         let Some(client) = self.clients.get(key) else { return };
-        if client.exchange.answer.is_some() || !client.exchange.awaits_tenant() {
+        if client.exchange.leg().is_some() {
+            self.prolong_remote(key);
+        } else if client.exchange.answer.is_some() || !client.exchange.awaits_tenant() {
             let after = client.exchange.body_time(&self.shared.limits, self.shared.now);
             self.set_alarm(key, after);
         } else if let Some(unit) = client.exchange.unit {
@@ -180,11 +187,14 @@ impl Proxy {
         let Some(conn_key) = client.exchange.conn.take() else { return };
         let tunnel = client.phase == Phase::Tunnel;
         let Some(conn) = self.conns.get_mut(conn_key) else { return };
-        let unit = conn.unit;
         conn.client = None;
         // Unread bytes would be taken for the start of the next answer.
         let silent = !conn.wire.is_readable() && !conn.wire.is_read_closed() && conn.input.is_empty();
         let reusable = reusable && conn.has_strength() && silent;
+        let unit = match conn.to {
+            Origin::Tenant(unit) => unit,
+            Origin::Remote(remote, target) => return self.release_remote(conn_key, (remote, target), reusable, tunnel),
+        };
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         match tunnel {
             true => upstream.tunnels -= 1,

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use super::breaker::Breaker;
-use super::conn::Conn;
+use super::conn::{Conn, Origin};
 use super::listener::Listener;
 use super::timers::Owner;
 use super::upstream::{Gate, Upstream, Watch};
@@ -13,7 +13,7 @@ use super::{ClientKey, ConnKey, Fact, Proxy, Shared, conn_source};
 use crate::poller::{Source, data};
 use crate::proxy::client::Phase;
 use crate::unit::{Unit, UnitId};
-use crate::wire::Wire;
+use crate::wire::{Established, Wire};
 
 /// Between two connects to a port that does not answer: readiness is noticed at most so much too late.
 const PROBE: Duration = Duration::from_millis(10);
@@ -159,7 +159,8 @@ impl Proxy {
     /// Closes the connections that nobody uses.
     pub(super) fn close_idle(&mut self, unit: UnitId) {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
-        for key in upstream.pool.drain(..).chain(upstream.probing.take()).chain(upstream.scout.take()) {
+        upstream.pool.clear(&mut self.conns);
+        for key in upstream.probing.take().into_iter().chain(upstream.scout.take()) {
             self.conns.remove(key);
         }
     }
@@ -173,7 +174,7 @@ impl Proxy {
 
     /// Clients with a connection to this tenant. Their connections are read again, edge or not.
     pub(super) fn users(&mut self, unit: UnitId) -> Vec<ClientKey> {
-        let users = self.conns.values_mut().filter(|conn| conn.unit == unit);
+        let users = self.conns.values_mut().filter(|conn| conn.to == Origin::Tenant(unit));
         users
             .filter_map(|conn| {
                 conn.wire.suspect();
@@ -208,7 +209,7 @@ impl Proxy {
         let Some(address) = upstream.listener.port() else { return };
         match upstream.listener.connect() {
             Ok((fd, _)) => {
-                let conn = Conn::new(Wire::connecting(fd), unit, false, self.shared.now);
+                let conn = Conn::new(Wire::connecting(fd), Origin::Tenant(unit), false, self.shared.now);
                 let key = self.conns.insert(conn);
                 match self.conns[key].wire.watch(&self.shared.registry, conn_source(key)) {
                     Ok(()) => upstream.probing = Some(key),
@@ -243,11 +244,17 @@ impl Proxy {
     /// connect(2) to a port has ended. True if the connection stands.
     pub(super) fn finish_connect(&mut self, key: ConnKey) -> bool {
         let Some(conn) = self.conns.get_mut(key) else { return false };
-        if !conn.wire.is_writable() {
-            return false;
-        }
+        let unit = match conn.to {
+            Origin::Tenant(unit) => unit,
+            Origin::Remote(remote, target) => return self.finish_reaching(key, (remote, target)),
+        };
+        let stands = match conn.wire.establish() {
+            Established::Not => return false,
+            Established::Stands => true,
+            Established::Failed(_) => false,
+        };
         conn.connecting = false;
-        let (unit, client, stands) = (conn.unit, conn.client, conn.wire.connected());
+        let client = conn.client;
         let probing = self.upstreams.get(unit).is_some_and(|upstream| upstream.probing == Some(key));
         match (stands, client) {
             (true, None) if probing => self.probed(unit, key),
@@ -315,7 +322,7 @@ impl Proxy {
     /// An idle connection of the pool has ended.
     pub(super) fn drop_idle(&mut self, key: ConnKey, unit: UnitId) {
         if let Some(upstream) = self.upstreams.get_mut(unit) {
-            upstream.pool.retain(|&idle| idle != key);
+            upstream.pool.forget(key);
             if upstream.probing == Some(key) {
                 upstream.probing = None;
             }

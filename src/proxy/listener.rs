@@ -111,20 +111,8 @@ impl Listener {
     /// A new connection; `false` while connect(2) is under way. On a unix socket it stands at once, in the queue.
     pub fn connect(&self) -> io::Result<(OwnedFd, bool)> {
         match &self.address {
-            Address::Unix { connect, .. } => {
-                let fd = socket(AddressFamily::UNIX)?;
-                rustix::net::connect(&fd, connect)?;
-                Ok((fd, true))
-            }
-            Address::Tcp(address) => {
-                let fd = socket(family(address))?;
-                sockopt::set_tcp_nodelay(&fd, true)?;
-                match rustix::net::connect(&fd, address) {
-                    Ok(()) => Ok((fd, true)),
-                    Err(Errno::INPROGRESS) => Ok((fd, false)),
-                    Err(error) => Err(error.into()),
-                }
-            }
+            Address::Unix { connect, .. } => Ok((connect_to_path(connect)?, true)),
+            Address::Tcp(address) => connect_to(address),
         }
     }
 
@@ -201,6 +189,24 @@ impl Drop for Listener {
                 let _ = fs::remove_file(private);
             }
         }
+    }
+}
+
+/// A new connection to a unix socket, which stands at once.
+pub(super) fn connect_to_path(path: &SocketAddrUnix) -> io::Result<OwnedFd> {
+    let fd = socket(AddressFamily::UNIX)?;
+    rustix::net::connect(&fd, path)?;
+    Ok(fd)
+}
+
+/// A new connection to a port; `false` while connect(2) is under way.
+pub(super) fn connect_to(address: &SocketAddr) -> io::Result<(OwnedFd, bool)> {
+    let fd = socket(family(address))?;
+    sockopt::set_tcp_nodelay(&fd, true)?;
+    match rustix::net::connect(&fd, address) {
+        Ok(()) => Ok((fd, true)),
+        Err(Errno::INPROGRESS) => Ok((fd, false)),
+        Err(error) => Err(error.into()),
     }
 }
 

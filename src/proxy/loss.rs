@@ -50,6 +50,9 @@ impl Proxy {
     /// The connection to the tenant ended before its answer.
     pub(super) fn lose(&mut self, key: ClientKey, loss: Loss) {
         let Some(client) = self.clients.get_mut(key) else { return };
+        if client.exchange.leg().is_some() {
+            return self.lose_remote(key, loss);
+        }
         let (Some(unit), Some(conn)) = (client.exchange.unit, client.exchange.conn) else { return };
         self.shared.facts.push_back(Fact::Lost);
         let Some(conn) = self.conns.get(conn) else { return };
@@ -110,7 +113,7 @@ impl Proxy {
             return;
         }
         let Some(client) = self.clients.get(key) else { return };
-        let Some(unit) = client.exchange.unit else { return };
+        let Some(unit) = client.exchange.unit else { return self.remote_due(key) };
         let exchange = &client.exchange;
         if exchange.answer.is_some() {
             return self.close(key);

@@ -54,22 +54,22 @@ impl Proxy {
         }
     }
 
-    /// Behind all files: the tenant, unless there is maintenance, or nobody. Then it was answered.
-    pub(super) fn behind_files(&mut self, key: ClientKey, decision: &Decision) -> Option<UnitId> {
-        let unit = match decision {
+    /// Shows the maintenance page, if there is maintenance for whom a request would go to.
+    pub(super) fn maintain_instead(&mut self, key: ClientKey, behind: &Decision) -> bool {
+        if self.maintenance.rules.is_off() {
+            return false;
+        }
+        let unit = match behind {
             Decision::Tenant(unit) => Some(*unit),
-            Decision::NotFound => None,
+            Decision::Chosen(chosen) => Some(chosen.unit),
+            _ => None,
         };
-        let client = self.clients.get_mut(key)?;
-        client.exchange.unit = unit;
-        if !self.maintenance.rules.is_off() && self.is_maintained(unit) {
+        let maintained = self.is_maintained(unit);
+        if maintained && let Some(client) = self.clients.get_mut(key) {
+            client.exchange.unit = unit;
             self.maintenance_page(key);
-            return None;
         }
-        if unit.is_none() {
-            self.answer(key, 404, "no application answers here", None);
-        }
-        unit
+        maintained
     }
 
     /// Requests for this tenant, or for nobody, meet maintenance.

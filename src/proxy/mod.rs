@@ -5,10 +5,13 @@ mod access;
 mod admit;
 mod answer;
 mod asleep;
+mod auth;
+mod away;
 mod batch;
 mod breaker;
 mod buffer;
 mod capacity;
+mod cgi;
 mod client;
 mod conn;
 mod deadlines;
@@ -29,7 +32,9 @@ mod maintenance;
 mod peers;
 mod pool;
 mod preamble;
+mod redirect;
 mod refuse;
+mod remote;
 mod renew;
 mod room;
 mod say;
@@ -58,23 +63,29 @@ use crate::route::{Front, Limits};
 use crate::unit::UnitId;
 
 use access::AccessLog;
+use auth::Auth;
 use batch::Batch;
+use cgi::Scripts;
+pub use cgi::{Order, RunKey, Script};
 use client::Client;
-use conn::Conn;
+use conn::{Conn, Origin};
 use door::Doors;
 use files::Files;
 use health::Health;
 use ids::Ids;
 pub use listener::Listener;
 use maintenance::Maintenance;
+use remote::Remotes;
 use timers::Timers;
 use upstream::Upstream;
 
 slotmap::new_key_type! {
     /// A connection of the front door.
     struct ClientKey;
-    /// A connection to a tenant.
+    /// A connection to a tenant, or to a target of a `[[proxy]]`.
     struct ConnKey;
+    /// A `[[proxy]]`.
+    struct RemoteKey;
 }
 
 /// What happened, for whoever decides about units.
@@ -96,6 +107,10 @@ pub enum Fact {
     Reached(UnitId),
     /// A tenant has ended a connection, with itself perhaps.
     Lost,
+    /// A script is to be run.
+    Call(RunKey),
+    /// Its run is over, whatever it still does.
+    Cut(RunKey),
 }
 
 /// What a tenant has to do at the moment, for `status`.
@@ -123,6 +138,9 @@ pub struct Proxy {
     files: Files,
     health: Health,
     maintenance: Maintenance,
+    remotes: Remotes,
+    scripts: Scripts,
+    auth: Auth,
     /// Somebody waits for a tenant to be idle.
     room: bool,
     shared: Shared,
@@ -203,9 +221,12 @@ impl Proxy {
             front: Front::new(config),
             limits: Limits::new(now),
             doors: Doors::new(),
+            auth: Auth::new(&waker, now)?,
+            remotes: Remotes::new(waker.clone()),
             files: Files::new(waker),
             health: Health::new(&config.health),
             maintenance: Maintenance::new(config),
+            scripts: Scripts::default(),
             room: false,
             shared,
         })
@@ -225,7 +246,12 @@ impl Proxy {
             Source::Client(key) => self.client_ready(key.into(), edge),
             Source::Upstream(key) => self.conn_ready(key.into(), edge),
             Source::Listener(key) => self.listener_ready(key.into()),
-            Source::Worker => self.worked(),
+            Source::Script(key) => self.script_ready(key.into()),
+            Source::Worker => {
+                self.worked();
+                self.resolved();
+                self.recognize();
+            }
             Source::Signals
             | Source::Notify
             | Source::Control
@@ -245,19 +271,20 @@ impl Proxy {
     fn conn_ready(&mut self, key: ConnKey, edge: Readiness) {
         let Some(conn) = self.conns.get_mut(key) else { return };
         conn.wire.note(edge);
-        let (client, unit) = (conn.client, conn.unit);
+        let (client, to) = (conn.client, conn.to);
         if conn.connecting && !self.finish_connect(key) {
             return;
         }
-        match client {
-            Some(client) => self.attend(client),
+        match (client, to) {
+            (Some(client), _) => self.attend(client),
             // Nobody has asked: the tenant closes an idle connection, or talks out of turn.
-            None if self.is_scout(key, unit) => self.scout_ready(key, unit),
-            None if edge.readable || edge.read_closed || edge.broken => {
+            (None, Origin::Tenant(unit)) if self.is_scout(key, unit) => self.scout_ready(key, unit),
+            (None, _) if !(edge.readable || edge.read_closed || edge.broken) => {}
+            (None, Origin::Remote(remote, target)) => self.remote_idle_ready(key, (remote, target)),
+            (None, Origin::Tenant(unit)) => {
                 self.shared.facts.push_back(Fact::Lost);
                 self.drop_idle(key, unit);
             }
-            None => {}
         }
     }
 
@@ -273,6 +300,7 @@ impl Proxy {
     /// written.
     pub fn settle(&mut self) {
         self.attend_pending();
+        self.attend_orphans();
         self.deliver_all();
     }
 
@@ -291,7 +319,7 @@ impl Proxy {
 
     /// Somebody has more to do than this turn allowed.
     pub fn has_pending(&self) -> bool {
-        !self.shared.pending.is_empty() || !self.shared.batch.is_empty()
+        !self.shared.pending.is_empty() || !self.shared.batch.is_empty() || self.scripts.have_pending()
     }
 
     /// The next fact.

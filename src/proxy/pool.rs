@@ -1,7 +1,10 @@
-//! A tenant's idle connections: the one used last is taken first, none is too old, none has served too much.
+//! Idle connections to one who answers: the one used last is taken first, none is too old, none has served too much.
 
 use std::time::{Duration, Instant};
 
+use slotmap::SlotMap;
+
+use super::conn::Conn;
 use super::timers::Owner;
 use super::{ConnKey, Proxy, Shared};
 use crate::unit::UnitId;
@@ -12,35 +15,69 @@ const IDLE: Duration = Duration::from_secs(55);
 /// Requests on one connection, fewer than Puma answers (`max_keep_alive`, 999), for the same reason.
 const REQUESTS: u16 = 990;
 
-impl Proxy {
-    /// An idle connection. One to a port is looked at first: after its end, writing to it would still seem to succeed.
-    pub(super) fn pooled(&mut self, unit: UnitId) -> Option<ConnKey> {
-        while let Some(key) = self.upstreams.get_mut(unit)?.pool.pop() {
-            let Some(conn) = self.conns.get_mut(key) else { continue };
-            if conn.is_stale(self.shared.now) {
+/// Idle connections, the one used last behind the others.
+#[derive(Debug, Default)]
+pub(super) struct Idle(Vec<ConnKey>);
+
+impl Idle {
+    /// The one used last. One to a port is looked at first: after its end, writing to it would still seem to succeed.
+    pub fn take(&mut self, conns: &mut SlotMap<ConnKey, Conn>, now: Instant) -> Option<ConnKey> {
+        while let Some(key) = self.0.pop() {
+            let Some(conn) = conns.get_mut(key) else { continue };
+            if conn.is_stale(now) {
                 // All below were used before it.
-                self.conns.remove(key);
-                self.close_idle(unit);
+                conns.remove(key);
+                self.clear(conns);
                 return None;
             }
             if conn.unix || conn.wire.is_silent() {
                 conn.served += 1;
                 return Some(key);
             }
-            self.conns.remove(key);
+            conns.remove(key);
         }
         None
+    }
+
+    /// One rests from now on. When the oldest has to be looked at, if that is news.
+    pub fn put(&mut self, key: ConnKey, conns: &mut SlotMap<ConnKey, Conn>, now: Instant) -> Option<Instant> {
+        conns.get_mut(key)?.rested = now;
+        self.0.push(key);
+        (self.0.len() == 1).then_some(now + IDLE)
+    }
+
+    /// Closes those that are too old. When the oldest that is left has to be looked at.
+    pub fn expire(&mut self, conns: &mut SlotMap<ConnKey, Conn>, now: Instant) -> Option<Instant> {
+        let stale = |key: &ConnKey| conns.get(*key).is_none_or(|conn| conn.is_stale(now));
+        let count = self.0.iter().take_while(|key| stale(key)).count();
+        self.0.drain(..count).for_each(|key| drop(conns.remove(key)));
+        self.0.first().and_then(|key| conns.get(*key)).map(|conn| conn.rested + IDLE)
+    }
+
+    /// One has ended.
+    pub fn forget(&mut self, key: ConnKey) {
+        self.0.retain(|&idle| idle != key);
+    }
+
+    /// Closes all.
+    pub fn clear(&mut self, conns: &mut SlotMap<ConnKey, Conn>) {
+        self.0.drain(..).for_each(|key| drop(conns.remove(key)));
+    }
+}
+
+impl Proxy {
+    /// An idle connection to a tenant.
+    pub(super) fn pooled(&mut self, unit: UnitId) -> Option<ConnKey> {
+        self.upstreams.get_mut(unit)?.pool.take(&mut self.conns, self.shared.now)
     }
 
     /// A connection rests in the pool.
     pub(super) fn pool(&mut self, key: ConnKey, unit: UnitId) {
         let Shared { timers, now, .. } = &mut self.shared;
-        let (Some(upstream), Some(conn)) = (self.upstreams.get_mut(unit), self.conns.get_mut(key)) else { return };
-        conn.rested = *now;
-        if upstream.pool.is_empty() {
-            timers.set(&mut upstream.stale, *now + IDLE, Owner::Pool(unit));
+        let Some(upstream) = self.upstreams.get_mut(unit) else { return };
+        if let Some(due) = upstream.pool.put(key, &mut self.conns, *now) {
+            timers.set(&mut upstream.stale, due, Owner::Pool(unit));
         }
-        upstream.pool.push(key);
     }
 
     /// The oldest connections of a pool may be too old.
@@ -50,16 +87,13 @@ impl Proxy {
         if !timers.due(&mut upstream.stale, entry, *now, Owner::Pool(unit)) {
             return;
         }
-        let stale = |key: &ConnKey| self.conns.get(*key).is_none_or(|conn| conn.is_stale(*now));
-        let count = upstream.pool.iter().take_while(|key| stale(key)).count();
-        upstream.pool.drain(..count).for_each(|key| drop(self.conns.remove(key)));
-        if let Some(oldest) = upstream.pool.first().and_then(|key| self.conns.get(*key)) {
-            timers.set(&mut upstream.stale, oldest.rested + IDLE, Owner::Pool(unit));
+        if let Some(due) = upstream.pool.expire(&mut self.conns, *now) {
+            timers.set(&mut upstream.stale, due, Owner::Pool(unit));
         }
     }
 }
 
-impl super::conn::Conn {
+impl Conn {
     /// It has rested too long.
     fn is_stale(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.rested) >= IDLE
@@ -73,7 +107,7 @@ impl super::conn::Conn {
 
 #[cfg(test)]
 mod tests {
-    use super::super::conn::Conn;
+    use super::super::conn::Origin;
     use super::*;
     use crate::wire::Wire;
 
@@ -89,7 +123,7 @@ mod tests {
             (0, 0, false, false, false),
         ] {
             let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
-            let mut conn = Conn::new(Wire::new(socket.into()), UnitId::default(), true, now);
+            let mut conn = Conn::new(Wire::new(socket.into()), Origin::Tenant(UnitId::default()), true, now);
             (conn.served, conn.reusable) = (served, reusable);
             assert_eq!(conn.is_stale(now + second * idle), stale, "{idle} s");
             assert_eq!(conn.has_strength(), strong, "{served} {reusable}");

@@ -22,6 +22,9 @@ impl Proxy {
         self.files.configure(config);
         self.health.configure(&config.health);
         self.maintenance.configure(config);
+        self.configure_remotes(&crate::route::remotes(config));
+        self.scripts.configure(&config.scripts);
+        self.auth.configure(config.auth.plain);
     }
 
     /// The unit is another, or new: binds its socket if that has changed, and routes to it. Only a unit without a
@@ -55,6 +58,7 @@ impl Proxy {
             return self.empty_room(id).into_iter().for_each(|key| self.miss(key));
         };
         self.front.insert(route, id);
+        self.front.name(id, &upstream.name);
         upstream.files = self.files.places(&upstream.name, route);
         // No idle_stop any more leaves no alarm behind.
         upstream.idle.clear();
@@ -102,7 +106,14 @@ impl Proxy {
                 self.refuse_client(key, 404, "no application answers here", None);
             }
             Phase::Exchange | Phase::Tunnel => self.close(key),
-            Phase::Preamble | Phase::Head | Phase::Body | Phase::File | Phase::Last | Phase::Linger => {}
+            Phase::Preamble
+            | Phase::Head
+            | Phase::Auth
+            | Phase::Body
+            | Phase::File
+            | Phase::Script
+            | Phase::Last
+            | Phase::Linger => {}
         }
     }
 }

@@ -73,7 +73,9 @@ impl Proxy {
 
     /// It is time for the waiting page, or for a refusal.
     pub(super) fn wait_due(&mut self, key: ClientKey) {
-        let Some(unit) = self.clients.get(key).and_then(|client| client.exchange.unit) else { return };
+        let Some(unit) = self.clients.get(key).and_then(|client| client.exchange.unit) else {
+            return self.remote_due(key);
+        };
         if self.show_page(key) {
             return;
         }

@@ -15,6 +15,8 @@ pub(super) enum Say<'a> {
     As { content_type: &'a str, body: &'a str },
     /// The maintenance page: this file, with its type, or ours.
     Maintenance(Option<(&'a str, &'a [u8])>),
+    /// Instructions for Fly's proxy.
+    Replay(&'a str),
     /// The application is being started; the page asks again by itself.
     Starting,
 }
@@ -26,6 +28,7 @@ impl<'a> Say<'a> {
             Self::As { content_type, body } => Content::As { content_type, body },
             Self::Maintenance(page) => Content::Maintenance { page, accept, again: line.starts_with(b"GET ") },
             Self::Text(body) => Content::As { content_type: "text/plain; charset=utf-8", body },
+            Self::Replay(body) => Content::As { content_type: "application/vnd.fly.replay+json", body },
             Self::Detail(detail) => Content::Page { detail, accept },
             Self::Excess(_) => Content::Page { detail: "too many requests; please wait a moment", accept },
             Self::Starting => Content::Starting,

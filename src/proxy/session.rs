@@ -35,9 +35,10 @@ impl Proxy {
                 Phase::Preamble => self.read_preamble(key),
                 Phase::Head => self.read_request(key),
                 Phase::Body => self.gather(key),
-                Phase::Waiting => self.keep_waiting(key),
+                Phase::Auth | Phase::Waiting => self.keep_waiting(key),
                 Phase::Exchange => self.exchange(key),
                 Phase::File => self.send_file(key),
+                Phase::Script => self.script(key),
                 Phase::Tunnel => self.tunnel(key),
                 Phase::Last => self.write_last(key),
                 Phase::Linger => self.linger(key),
@@ -106,7 +107,10 @@ impl Proxy {
         let step = match RequestHead::parse(bytes) {
             Ok(Some(head)) => {
                 let taken = self.begin(key, &head, &bytes[head.len..]) + head.len;
-                self.keep_input(key, &bytes[taken..]);
+                // It is read again when it is known whether its password is right.
+                let waits = self.clients.get(key).is_some_and(|client| client.phase == Phase::Auth);
+                let waits = waits || self.waits_for_file(key);
+                self.keep_input(key, &bytes[if waits { 0 } else { taken }..]);
                 // We may have answered already: then these bytes are the next request.
                 if let Some(client) = self.clients.get_mut(key) {
                     client.fresh = !client.input.is_empty();
@@ -214,7 +218,7 @@ impl Proxy {
         let phase = client.phase;
         self.end_gathering(key);
         let Some(client) = self.clients.get_mut(key) else { return };
-        if matches!(phase, Phase::Body | Phase::Waiting | Phase::Exchange | Phase::File) {
+        if matches!(phase, Phase::Auth | Phase::Body | Phase::Waiting | Phase::Exchange | Phase::File | Phase::Script) {
             let exchange = &mut client.exchange;
             // nginx's code for a client that left before its answer.
             exchange.status = if exchange.status == 0 { 499 } else { exchange.status };
@@ -223,7 +227,7 @@ impl Proxy {
         // No client may take a part for the whole, not even one that reads until the end of the connection.
         if phase == Phase::File
             || !client.output.is_empty()
-            || (phase == Phase::Exchange && client.exchange.answer.is_some())
+            || (matches!(phase, Phase::Exchange | Phase::Script) && client.exchange.answer.is_some())
         {
             client.wire.abort();
         }
@@ -231,6 +235,9 @@ impl Proxy {
         self.release(key, false);
         if phase == Phase::File {
             self.files.forget(key);
+        }
+        if phase == Phase::Script {
+            self.leave_script(key);
         }
         if let Some(mut client) = self.clients.remove(key) {
             self.doors.forget(&client);
@@ -261,9 +268,11 @@ impl Proxy {
                 self.answer(key, 408, "the request head did not come in time", None);
                 self.advance(key);
             }
+            Phase::Auth => self.auth_due(key),
             Phase::Body => self.refuse_client(key, 408, "the request body did not come in time", None),
             Phase::Waiting => self.wait_due(key),
             Phase::Exchange => self.exchange_due(key),
+            Phase::Script => self.script_late(key),
             Phase::File | Phase::Tunnel | Phase::Last | Phase::Linger => self.close(key),
         }
     }

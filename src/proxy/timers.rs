@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
-use super::{ClientKey, UnitId};
+use super::{ClientKey, RemoteKey, UnitId};
 
 /// Whose deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +17,8 @@ pub(super) enum Owner {
     Probe(UnitId),
     /// The oldest connection of a tenant's pool.
     Pool(UnitId),
+    /// What a `[[proxy]]` does without a request: old connections, health checks.
+    Remote(RemoteKey),
     /// Accepting again after a lack of descriptors.
     Accept,
 }
@@ -97,6 +99,11 @@ impl Timers {
 }
 
 impl Alarm {
+    /// It is not due by then, or not at all.
+    pub fn is_later_than(&self, due: Instant) -> bool {
+        self.due.is_none_or(|own| due < own)
+    }
+
     /// Takes the deadline away.
     pub fn clear(&mut self) {
         self.due = None;

@@ -1,9 +1,12 @@
 //! After 101: bytes both ways, whatever they mean (WebSocket frames are the tenant's business).
 
+use std::time::Duration;
+
 use super::client::{Client, Phase};
-use super::conn::Conn;
+use super::conn::{Conn, Origin};
 use super::exchange::WINDOW;
 use super::session::{Step, flush};
+use super::upstream::Upstream;
 use super::{ClientKey, Proxy, Shared, conn_source};
 use crate::http::{Body, Framing};
 use crate::wire::{Read, Write};
@@ -13,11 +16,15 @@ impl Proxy {
     pub(super) fn switch(&mut self, key: ClientKey) -> Step {
         let Some(client) = self.clients.get_mut(key) else { return Step::Wait };
         let Some(conn) = client.exchange.conn.and_then(|conn| self.conns.get_mut(conn)) else { return Step::Close };
-        let Some(upstream) = self.upstreams.get_mut(conn.unit) else { return Step::Close };
-        let unit = conn.unit;
+        let to = conn.to;
         client.phase = Phase::Tunnel;
-        upstream.end(true);
-        upstream.tunnels += 1;
+        let ready = match to {
+            Origin::Tenant(unit) => self.upstreams.get_mut(unit).and_then(Upstream::begin_tunnel),
+            Origin::Remote(remote, _) => {
+                self.remotes.end(remote);
+                None
+            }
+        };
         // Bytes that either side sent behind its head.
         let exchange = &mut client.exchange;
         self.shared.pool.give(std::mem::take(&mut exchange.request));
@@ -28,11 +35,13 @@ impl Proxy {
         exchange.bytes_out += conn.input.len() as u64;
         client.output.push(conn.input.bytes(), &mut self.shared.pool);
         conn.input.clear(&mut self.shared.pool);
-        self.shared.access.push(exchange, upstream.ready, self.shared.now);
+        self.shared.access.push(exchange, ready, self.shared.now);
         exchange.words.clear(&mut self.shared.pool);
-        self.set_alarm(key, self.shared.limits.timeout_tunnel);
-        self.report_drained(unit);
-        self.serve_waiting(unit);
+        self.set_alarm(key, self.tunnel_time(key));
+        if let Origin::Tenant(unit) = to {
+            self.report_drained(unit);
+            self.serve_waiting(unit);
+        }
         Step::Again
     }
 
@@ -56,11 +65,15 @@ impl Proxy {
             (false, Down::Nothing) => Step::Wait,
             (true, Down::Nothing) | (_, Down::Some) => {
                 let half = self.clients.get(key).is_some_and(|client| client.exchange.body.is_done());
-                let limits = &self.shared.limits;
-                self.set_alarm(key, if half { limits.timeout_body } else { limits.timeout_tunnel });
+                self.set_alarm(key, if half { self.shared.limits.timeout_body } else { self.tunnel_time(key) });
                 Step::Again
             }
         }
+    }
+
+    /// Longest time without a byte.
+    fn tunnel_time(&self, key: ClientKey) -> Duration {
+        self.idle_time(key).unwrap_or(self.shared.limits.timeout_tunnel)
     }
 
     /// The tenant has closed: the client reads all that it said, and the end.

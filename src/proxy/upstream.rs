@@ -6,6 +6,7 @@ use super::ConnKey;
 use super::breaker::Breaker;
 use super::files::Places;
 use super::listener::Listener;
+use super::pool::Idle;
 use super::timers::Alarm;
 use super::waiting::Waiting;
 use crate::unit::{Name, Route, Socket};
@@ -32,7 +33,7 @@ pub(super) struct Upstream {
     /// Whether it answers what it is sent.
     pub breaker: Breaker,
     /// Idle keep-alive connections; the last one used is the first one taken.
-    pub pool: Vec<ConnKey>,
+    pub pool: Idle,
     /// The alarm of the oldest of them.
     pub stale: Alarm,
     /// Requests that wait.
@@ -110,7 +111,7 @@ impl Upstream {
             bare: false,
             gate: Gate::Down,
             breaker: Breaker::default(),
-            pool: Vec::new(),
+            pool: Idle::default(),
             stale: Alarm::default(),
             waiting: Waiting::default(),
             busy: 0,
@@ -167,6 +168,13 @@ impl Upstream {
     pub fn end(&mut self, upgrade: bool) {
         self.busy -= 1;
         self.upgrading -= usize::from(upgrade);
+    }
+
+    /// A request has become a tunnel. When the unit became active.
+    pub fn begin_tunnel(&mut self) -> Option<Instant> {
+        self.end(true);
+        self.tunnels += 1;
+        self.ready
     }
 
     /// Less than half of its places are taken or waited for.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::client::{Client, Phase};
+use super::conn::Origin;
 use super::forward::note_served;
 use super::say::Say;
 use super::upstream::{Gate, Upstream};
@@ -43,14 +44,12 @@ impl Proxy {
         let Some(client) = self.clients.get_mut(key).filter(|client| client.phase == Phase::Exchange) else { return };
         let exchange = &mut client.exchange;
         let Some(conn) = exchange.conn.and_then(|conn| self.conns.get_mut(conn)) else { return };
-        let Some(upstream) = self.upstreams.get_mut(conn.unit).filter(|upstream| upstream.scout.is_none()) else {
-            return;
-        };
+        let Origin::Tenant(unit) = conn.to else { return };
+        let Some(upstream) = self.upstreams.get_mut(unit).filter(|upstream| upstream.scout.is_none()) else { return };
         if exchange.is_sent() {
             conn.client = None;
             upstream.end(exchange.upgrade);
             upstream.scout = exchange.conn.take();
-            let unit = conn.unit;
             self.serve_waiting(unit);
         }
     }

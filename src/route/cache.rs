@@ -58,13 +58,13 @@ mod tests {
             max_age: days.map(|days| Duration::from_secs(days * 86400)),
             immutable,
         };
-        let mut config = Config::default();
-        config.cache = vec![
+        let cache = vec![
             rule("/s/", Some(1), false),
             rule("/s/assets/", Some(365), true),
             rule("/s/assets/live", None, false),
             rule("/zero", Some(0), true),
         ];
+        let mut config = Config { cache, ..Config::default() };
         let (day, year) = ("public, max-age=86400", "public, max-age=31536000, immutable");
         for (path, said) in [
             ("/s/assets/a.css", Some(year)),

@@ -2,12 +2,14 @@
 //! the time is given.
 
 mod bucket;
+mod guesses;
 mod prefix;
 
 use std::time::{Duration, Instant};
 
 pub use bucket::Subject;
 use bucket::{Buckets, Pace};
+pub use guesses::Guesses;
 
 use crate::config::{By, RequestLimit};
 use crate::unit::UnitId;

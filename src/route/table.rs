@@ -45,8 +45,7 @@ impl Table {
     }
 
     fn host(&self, host: &str) -> Option<&Prefixes> {
-        let name = without_port(host);
-        let name = name.strip_suffix('.').unwrap_or(name);
+        let name = bare(host);
         match name.bytes().any(|b| b.is_ascii_uppercase()) {
             true => self.hosts.get(&name.to_ascii_lowercase()),
             false => self.hosts.get(name),
@@ -69,6 +68,17 @@ impl Prefixes {
             .filter(|&at| at == path.len() || bytes[at] == b'/')
             .find_map(|at| self.tenants.get(path.get(..at)?).copied())
     }
+}
+
+/// A Host as sent is this name, which is in lower case.
+pub(super) fn is_host(sent: &str, name: &str) -> bool {
+    bare(sent).eq_ignore_ascii_case(name)
+}
+
+/// A Host without its port and the dot at its end.
+fn bare(host: &str) -> &str {
+    let name = without_port(host);
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 /// `example.com:3000` → `example.com`; `[::1]:80` → `[::1]`.

@@ -66,6 +66,7 @@ const AT_ONCE: [(&str, &[&str]); 3] = [
         &[
             "host",
             "path",
+            "trailing_slash",
             "connections",
             "wait",
             "queue",
@@ -75,6 +76,8 @@ const AT_ONCE: [(&str, &[&str]); 3] = [
             "public",
             "send_file",
             "accel",
+            "realm",
+            "htpasswd",
         ],
     ),
 ];

@@ -108,17 +108,32 @@ impl Kind {
             b"weight" => Self::Between(1, 10_000),
             b"memory" | b"tasks" => Self::Size,
             b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
-            b"groups" | b"directories" | b"methods" | b"patterns" | b"roots" | b"suffixes" | b"extensions" => {
-                Self::List(&Self::Text)
-            }
+            b"groups" | b"directories" | b"methods" | b"patterns" | b"roots" | b"suffixes" | b"extensions"
+            | b"public" | b"expressions" => Self::List(&Self::Text),
             b"accel" => Self::Variables,
             b"some_age" => Self::Duration,
             b"status" => Self::Between(200, 599),
             b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
             b"some_positive" => Self::Integer,
-            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" => Self::Text,
-            b"some_path" | b"content_type" | b"beginning" => Self::Text,
+            b"replay_status" => Self::Between(200, 599),
+            b"port" => Self::Between(1, 65_535),
+            b"percent" => Self::Between(0, 100),
+            b"fallback" => Self::Words(&["force_self", "prefer_self", "none"]),
+            b"labels" => Self::List(&Self::Text),
+            b"label" | b"some_label" | b"regions" | b"target" | b"cookie" | b"header" | b"query" | b"variable" => {
+                Self::Text
+            }
+            b"cookie_path" => Self::Text,
+            b"some_path" | b"content_type" | b"beginning" | b"expression" | b"url" | b"health_path"
+            | b"authorities" => Self::Text,
+            b"urls" => Self::List(&Self::Text),
+            b"request_fields" | b"answer_fields" => Self::Variables,
+            b"choice" => Self::Boolean,
+            b"span" => Self::Duration,
+            b"moved" => Self::Integer,
+            b"user" | b"group" | b"quota" | b"host" | b"path" | b"line" | b"root" | b"token" | b"realm"
+            | b"own_realm" | b"script_path" => Self::Text,
             _ => Self::Any,
         }
     }

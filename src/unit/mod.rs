@@ -1,9 +1,9 @@
 //! Units as values: what a unit file says once it is merged, expanded and checked. Never touches a process.
 
-mod account;
+pub(crate) mod account;
 mod check;
 mod circle;
-mod command;
+pub(crate) mod command;
 mod diagnostic;
 mod diff;
 pub(crate) mod directory;
@@ -23,9 +23,9 @@ mod pattern;
 mod puma;
 pub(crate) mod report;
 pub(crate) mod route;
-mod sandbox;
+pub(crate) mod sandbox;
 pub(crate) mod section;
-mod service;
+pub(crate) mod service;
 mod signal;
 mod size;
 mod socket;

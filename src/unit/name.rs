@@ -30,6 +30,21 @@ impl Name {
         if good { Ok(Self(text.into())) } else { Err(BadName) }
     }
 
+    /// A name for what is found at a path: `cgi:tools-update` for `/tools/update`. Cut where it would be too long.
+    pub fn of_path(kind: &str, path: &str) -> Self {
+        // An instance's number must find room.
+        const MOST: usize = Name::MAX - 24;
+        let legal = |c: char| if c.is_ascii_alphanumeric() || "_.".contains(c) { c } else { '-' };
+        let path: String = path.trim_matches('/').chars().map(legal).collect();
+        let text = format!("{kind}:{}", if path.is_empty() { "-" } else { &path });
+        Self(text[..text.len().min(MOST)].into())
+    }
+
+    /// One of many of this name: `cgi:tools-update@7`.
+    pub fn numbered(&self, number: u64) -> Self {
+        Self(format!("{}@{number}", self.prefix()).into())
+    }
+
     /// The whole name (`%n`).
     pub fn as_str(&self) -> &str {
         &self.0
@@ -55,5 +70,29 @@ impl fmt::Display for Name {
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_paths_are_names() {
+        let long = "/é".repeat(200);
+        for (path, name) in [
+            ("/update_config", "cgi:update_config"),
+            ("/show case/up.rb", "cgi:show-case-up.rb"),
+            ("/a@b", "cgi:a-b"),
+            ("/", "cgi:-"),
+            ("", "cgi:-"),
+            (&long, &format!("cgi:{}", "--".repeat(50))),
+        ] {
+            let made = Name::of_path("cgi", path);
+            assert_eq!(Name::new(made.as_str()).as_ref(), Ok(&made), "{path}");
+            assert!(made.as_str().starts_with(name), "{path}: {made}");
+            let one = made.numbered(u64::MAX);
+            assert_eq!((Name::new(one.as_str()).as_ref(), one.prefix()), (Ok(&one), made.as_str()));
+        }
     }
 }

@@ -17,6 +17,9 @@ section! {
         /// Path prefix without trailing slash (`/showcase/2025/boston`); empty, written "/", is the whole host. Matches whole
         /// segments. May be left out if there is a host.
         path: String as path = no_path(host.is_some(), fields);
+        /// GET and HEAD of exactly `path` are sent to the same with a slash behind it (301, query kept), so that relative links
+        /// of the page stay below it. Default false: the tenant answers both.
+        trailing_slash: bool = false;
         /// Most requests sent to the tenant at once; default 5 (Puma's threads). The others wait in order.
         connections: usize as positive = 5;
         /// Longest wait for the tenant, boot included; default 25 s (below kamal-proxy's 30 s).
@@ -41,6 +44,12 @@ section! {
         send_file: Vec<PathBuf> as roots = Vec::new();
         /// The same for X-Accel-Redirect: `{ "/internal/" = "/data/storage/x" }` sends /data/storage/x/a for /internal/a.
         accel: BTreeMap<String, PathBuf> as accel = BTreeMap::new();
+        /// What the browser shows when it asks for a password, as in `[auth] realm`; "off": this tenant asks for none. Default:
+        /// that of `[auth]`.
+        realm: Option<String> as own_realm = None;
+        /// File of names and passwords for this tenant alone, as `[auth] htpasswd` ("/data/${name}.htpasswd"). Default: that of
+        /// `[auth]`.
+        htpasswd: Option<PathBuf> = None;
     }
 }
 
@@ -83,6 +92,22 @@ pub(crate) fn check_path(text: &str) -> Result<(), String> {
         return Err(format!("\"{text}\" holds what a path cannot; write it percent-encoded"));
     }
     Ok(())
+}
+
+/// The realm of what is public.
+pub(crate) const OFF: &str = "off";
+
+/// What a browser can show, and a field can say.
+pub(crate) fn realm(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
+    let text = String::read(node, cx)?;
+    let good = !text.is_empty() && text.bytes().all(|b| (b' '..=b'~').contains(&b));
+    let why = || format!("{text:?} is no realm; write a few words in ASCII, or \"{OFF}\"");
+    cx.good(node.place, good.then_some(text.clone()).ok_or_else(why))
+}
+
+/// The words of a browser's question.
+fn own_realm(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<String>> {
+    realm(node, cx).map(Some)
 }
 
 /// A directory of files.
@@ -129,7 +154,7 @@ fn check_root(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn host(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<String>> {
+pub(crate) fn host(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<String>> {
     let text = String::read(node, cx)?.to_ascii_lowercase();
     let label =
         |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));

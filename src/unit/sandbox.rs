@@ -36,7 +36,7 @@ impl Sandbox {
     }
 }
 
-fn memory(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<u64>> {
+pub(crate) fn memory(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<u64>> {
     if node.value.as_str().is_some_and(|text| text.ends_with('%')) {
         cx.error(node.place, "a share of the machine's memory says little in a container; write a size: \"512M\"");
         return None;

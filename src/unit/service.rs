@@ -242,7 +242,7 @@ fn points(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<i32>> {
 }
 
 /// Names of environment variables.
-fn variables(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
+pub(crate) fn variables(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
     let names = Vec::<String>::read(node, cx)?;
     for (name, item) in names.iter().zip(node.items()) {
         cx.good(item.place, check_variable(name))?;

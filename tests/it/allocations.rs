@@ -36,12 +36,12 @@ impl Counted {
     }
 
     /// How many allocations `STEADY` requests make at the least.
-    fn of(&self, connection: &mut Connection, method: &str, target: &str, body: &[u8]) -> u64 {
+    fn of(&self, connection: &mut Connection, method: &str, target: &str, fields: &[(&str, &str)], body: &[u8]) -> u64 {
         let mut least = u64::MAX;
         for _ in 0..TRIES {
             let before = self.allocations();
             for _ in 0..STEADY {
-                connection.request(method, target, &[], body).expect("an answer").expect(200);
+                connection.request(method, target, fields, body).expect("an answer").expect(200);
             }
             least = least.min(self.allocations() - before);
             if least == 0 {
@@ -64,8 +64,22 @@ fn a_request_in_steady_state_allocates_nothing() {
         ("POST", "/a", &body),
         ("GET", "/up", &[]),
     ] {
-        assert_eq!(counted.of(&mut connection, method, target, body), 0, "{method} {target}");
+        assert_eq!(counted.of(&mut connection, method, target, &[], body), 0, "{method} {target}");
     }
+}
+
+#[test]
+fn a_password_that_is_known_and_a_path_that_is_public_cost_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("htpasswd");
+    fs::write(&file, "anna:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n").expect("a file of passwords");
+    let public = (0..13).map(|n| format!("\"/a/{n}/*/x\", \"*.x{n}\"")).collect::<Vec<_>>().join(", ");
+    let auth = format!("[auth]\nhtpasswd = \"{}\"\npublic = [{public}]\n", file.display());
+    let counted = Counted::start(&format!("[log]\naccess = false\n{auth}"));
+    let mut connection = counted.init.connect();
+    let fields = [("Authorization", "Basic YW5uYTpzZWNyZXQ=")];
+    assert_eq!(counted.of(&mut connection, "GET", "/a/secret", &fields, b""), 0);
+    assert_eq!(counted.of(&mut connection, "GET", "/a/b.x12", &[], b""), 0);
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl Given {
             environment: &self.environment,
             working_directory: Path::new("/"),
             user: None,
+            stdin: None,
             listener: None,
             limits: &self.limits,
             oom_score_adj: None,

@@ -13,7 +13,7 @@ use crate::web::{Web, web};
 use crate::websocket::Cable;
 
 /// Writes `units/NAME` of a running tenantd, as `Setup::unit` does.
-fn put(init: &Init, name: &str, text: &str) {
+pub fn put(init: &Init, name: &str, text: &str) {
     let directory = init.path().display().to_string();
     let text = text.replace("@ORIGIN@", &origin().display().to_string()).replace("@DIR@", &directory);
     fs::write(init.file("units").join(name), text).expect("a unit file");

@@ -8,24 +8,30 @@ use std::path::{Path, PathBuf};
 const GROUPS: &[(u32, u32)] =
     &[(1, 8), (10, 17), (20, 30), (40, 46), (50, 52), (60, 65), (70, 79), (80, 89), (90, 94), (95, 97)];
 
-struct Row {
+/// A row of such a table.
+pub struct Row {
     /// `T01`.
-    id: String,
+    pub id: String,
     /// `it/init.rs::t01_…`.
-    tests: Vec<String>,
+    pub tests: Vec<String>,
     /// The last column.
-    text: String,
+    pub text: String,
 }
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn rows() -> Vec<Row> {
-    let table = fs::read_to_string(root().join("tests/SCENARIOS.md")).expect("the table");
+fn scenarios() -> Vec<Row> {
+    rows("SCENARIOS.md", |id| id.len() == 3 && id.starts_with('T'))
+}
+
+/// The rows of `tests/FILE` that begin with such an id.
+pub fn rows(file: &str, is_id: impl Fn(&str) -> bool) -> Vec<Row> {
+    let table = fs::read_to_string(root().join("tests").join(file)).expect("the table");
     let row = |line: &str| {
         let columns: Vec<_> = line.split('|').map(str::trim).collect();
-        let id = columns.get(1).filter(|id| id.len() == 3 && id.starts_with('T'))?;
+        let id = columns.get(1).filter(|id| is_id(id))?;
         let text = columns.get(3)?.to_string();
         let tests = text.split('`').skip(1).step_by(2).filter(|word| word.contains("::"));
         Some(Row { id: id.to_string(), tests: tests.map(str::to_owned).collect(), text })
@@ -34,7 +40,7 @@ fn rows() -> Vec<Row> {
 }
 
 /// Every test of the sources: `it/init.rs::t01_…`, `src/manager/tests/jobs.rs::…`.
-fn tests() -> BTreeSet<String> {
+pub fn tests() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut places: Vec<PathBuf> = vec![root().join("src"), root().join("tests/it")];
     while let Some(place) = places.pop() {
@@ -59,7 +65,7 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_scenario_has_a_row_and_says_something() {
     let wanted: Vec<_> = GROUPS.iter().flat_map(|(first, last)| *first..=*last).map(|n| format!("T{n:02}")).collect();
-    let rows = rows();
+    let rows = scenarios();
     assert_eq!(rows.iter().map(|row| &row.id).collect::<Vec<_>>(), wanted.iter().collect::<Vec<_>>());
     let silent: Vec<_> = rows.iter().filter(|row| row.text.is_empty()).map(|row| &row.id).collect();
     assert!(silent.is_empty(), "neither a test nor a reason: {silent:?}");
@@ -68,13 +74,14 @@ fn every_scenario_has_a_row_and_says_something() {
 #[test]
 fn every_test_that_the_table_names_exists() {
     let tests = tests();
-    let missing: Vec<_> = rows().into_iter().flat_map(|row| row.tests).filter(|name| !tests.contains(name)).collect();
+    let missing: Vec<_> =
+        scenarios().into_iter().flat_map(|row| row.tests).filter(|name| !tests.contains(name)).collect();
     assert!(missing.is_empty(), "no such test: {missing:#?}");
 }
 
 #[test]
 fn every_numbered_test_is_in_its_row() {
-    let rows = rows();
+    let rows = scenarios();
     let mut left_out = Vec::new();
     for test in tests() {
         let name = test.rsplit("::").next().unwrap_or_default();

@@ -4,12 +4,34 @@ use proptest::prelude::*;
 
 use super::smuggling::SMUGGLING;
 use super::{OURS, forwarded, head, hop};
-use crate::http::{Framing, Version, forward_request};
+use crate::http::{Elsewhere, Framing, Version, forward_request, replace_host};
 
 #[test]
 fn a_plain_request() {
     let got = forwarded(b"GET /x?y=1 HTTP/1.1\r\nUser-Agent:  curl \r\nhOsT: a\r\nAccept: */*\r\n\r\n", false);
     assert_eq!(got, format!("GET /x?y=1 HTTP/1.1\r\nHost: a\r\nUser-Agent: curl\r\nAccept: */*\r\n{OURS}\r\n"));
+}
+
+#[test]
+fn another_server_gets_other_words() {
+    let asked = b"GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: b\r\nCookie: c\r\nx-site: d\r\nE: f\r\n\r\n";
+    let sent = |elsewhere: Elsewhere| {
+        let mut out = Vec::new();
+        forward_request(&mut out, &head(asked), &super::Hop { elsewhere: Some(&elsewhere), ..hop(false) });
+        out
+    };
+    let plain = Elsewhere { host: None, authorization: true, set: b"" };
+    assert_eq!(String::from_utf8(sent(plain)), Ok(forwarded(asked, false)));
+    let set = b"X-Site: 1\r\ncookie: \r\nX-Forwarded-Proto: https\r\nX-Request-Id: 2\r\n";
+    let mut out = sent(Elsewhere { host: Some("there:81"), authorization: false, set });
+    let ours = OURS.replace("X-Forwarded-Proto: http\r\n", "").replace("X-Request-Id: id-1\r\n", "");
+    let set = "X-Site: 1\r\nX-Forwarded-Proto: https\r\nX-Request-Id: 2\r\n";
+    let expected = |host| format!("GET /x HTTP/1.1\r\nHost: {host}\r\nE: f\r\n{ours}{set}\r\n");
+    assert_eq!(String::from_utf8_lossy(&out), expected("there:81"));
+    for host in ["b", "a.much.longer.name.example:8080"] {
+        replace_host(&mut out, host);
+        assert_eq!(String::from_utf8_lossy(&out), expected(host));
+    }
 }
 
 /// Field lines of a GET (or POST, if they frame a body) to host `a`, and what of them passes, from the untrusted.

@@ -23,6 +23,7 @@ fn hop(trusted: bool) -> Hop<'static> {
     let peer = std::net::IpAddr::from([192, 0, 2, 7]);
     let trace_id = b"0123456789abcdef0123456789abcdef";
     Hop {
+        elsewhere: None,
         peer,
         client: peer,
         https: false,

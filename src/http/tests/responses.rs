@@ -85,6 +85,18 @@ fn an_answer_is_the_same_in_pieces() {
 }
 
 #[test]
+fn fields_of_ours_take_the_place_of_others() {
+    let added = b"Server: \r\nX-A: 1\r\nSet-Cookie: d=e\r\nVary: Cookie\r\n";
+    let to = To { version: Version::Http11, keep_alive: true, request_id: "i", date: b"now", trailers: false, added };
+    let answer = "HTTP/1.1 200 OK\r\nserver: x\r\nx-a: 2\r\nX-AB: 3\r\nSet-Cookie: b=c\r\nVary: Accept\r\nContent-Length: 0\r\n\r\n";
+    let mut out = Vec::new();
+    forward_response(&mut out, &parse(answer, false), &to);
+    let kept = "X-AB: 3\r\nSet-Cookie: b=c\r\nVary: Accept\r\nDate: now\r\nX-Request-Id: i\r\n";
+    let ours = "X-A: 1\r\nSet-Cookie: d=e\r\nVary: Cookie\r\nContent-Length: 0\r\n";
+    assert_eq!(String::from_utf8_lossy(&out), format!("HTTP/1.1 200 OK\r\n{kept}{ours}\r\n"));
+}
+
+#[test]
 fn answers_as_the_client_gets_them() {
     let to =
         |version, keep_alive| To { version, keep_alive, request_id: "i", date: b"now", trailers: false, added: b"" };

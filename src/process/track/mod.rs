@@ -21,9 +21,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 
 use nix::sys::resource::{Resource, getrlimit};
-use slotmap::SecondaryMap;
+use slotmap::{Key, SecondaryMap};
 
 use super::notify::ancestor_session;
 use super::reap::kill_group;
@@ -48,9 +49,9 @@ pub struct Place {
 
 /// The end of a main process or command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Death {
+pub struct Death<K = UnitId> {
     /// Whose it was.
-    pub unit: UnitId,
+    pub unit: K,
     /// How, with the kernel's reason if it was out of memory.
     pub exit: Exit,
     /// Others of the unit are alive, neither main nor command; [`Tracker::emptied`] says their end.
@@ -59,31 +60,31 @@ pub struct Death {
     pub emptied: bool,
 }
 
-/// Knows the processes of all units.
+/// Knows the processes of all units, or of all of another kind (`K`) of whatever has processes.
 #[derive(Debug)]
-pub struct Tracker {
-    hierarchy: Option<Hierarchy>,
+pub struct Tracker<K: Key = UnitId> {
+    hierarchy: Option<Arc<Hierarchy>>,
     /// /proc shows our processes.
     proc: bool,
     marks: Marks,
-    crowds: SecondaryMap<UnitId, Crowd>,
-    leaders: HashMap<u32, UnitId>,
+    crowds: Crowds<K>,
+    leaders: HashMap<u32, K>,
     /// Children of ours that are no leaders, and whose they are. Asked once: it cannot change while they live.
-    orphans: HashMap<u32, Option<UnitId>>,
+    orphans: HashMap<u32, Option<K>>,
     /// Units whose rest was said to be alive.
-    waiting: BTreeSet<UnitId>,
+    waiting: BTreeSet<K>,
     /// Units that get SIGKILL again in the next turn.
-    killing: BTreeSet<UnitId>,
+    killing: BTreeSet<K>,
     /// Units that may be empty.
-    quiet: Vec<UnitId>,
+    quiet: Vec<K>,
 }
 
-impl Tracker {
+impl<K: Key> Tracker<K> {
     /// Finds the best tier there is; the note says which one it is, if it is not cgroups, and the way out. What a
     /// tenantd that died left in the cgroup of this runtime directory, which has to be locked, is killed (see [`Place`]).
     pub fn open(runtime: &Path) -> (Self, Option<String>) {
         let (hierarchy, why) = match Hierarchy::open(runtime) {
-            Ok(hierarchy) => (Some(hierarchy), None),
+            Ok(hierarchy) => (Some(Arc::new(hierarchy)), None),
             Err(why) => (None, Some(why)),
         };
         let proc = proc::is_ours();
@@ -91,8 +92,12 @@ impl Tracker {
             true => format!("process tracking: session and ancestry, no limits for a unit as a whole ({why})"),
             false => "process tracking: process groups, which a daemon leaves (no /proc; mount it)".to_owned(),
         });
+        (Self::new(hierarchy, proc), note)
+    }
+
+    fn new(hierarchy: Option<Arc<Hierarchy>>, proc: bool) -> Self {
         let marks = Marks::new(getrlimit(Resource::RLIMIT_LOCKS).map_or(u64::MAX, |(_, hard)| hard));
-        let tracker = Self {
+        Self {
             hierarchy,
             proc,
             marks,
@@ -102,18 +107,22 @@ impl Tracker {
             waiting: BTreeSet::new(),
             killing: BTreeSet::new(),
             quiet: Vec::new(),
-        };
-        (tracker, note)
+        }
+    }
+
+    /// One that knows the processes of others, in the same cgroup of ours. Names must not be those of units.
+    pub fn beside<L: Key>(&self) -> Tracker<L> {
+        Tracker::new(self.hierarchy.clone(), self.proc)
     }
 
     /// Switches on the controllers that these units need; the notes say which limits cannot be had.
     pub fn prepare<'a>(&self, units: impl Iterator<Item = &'a Unit>) -> Vec<String> {
-        limits::prepare(self.hierarchy.as_ref(), units)
+        limits::prepare(self.hierarchy.as_deref(), units)
     }
 
     /// The place for the next process of a unit. A unit without processes gets a new cgroup, with its limits; the texts
     /// say what of them could not be had.
-    pub fn place(&mut self, id: UnitId, unit: &Unit) -> (Place, Vec<String>) {
+    pub fn place(&mut self, id: K, unit: &Unit) -> (Place, Vec<String>) {
         let mut troubles = Vec::new();
         if !self.crowds.contains_key(id) {
             let crowd = self.crowd(unit, &mut troubles);
@@ -152,7 +161,7 @@ impl Tracker {
 
     /// A process of the unit is a main process or command from now on: a new child, or one that MAINPID= names. The end
     /// of one that is not our child shows only when it has become that. False: there is no such process.
-    pub fn add(&mut self, unit: UnitId, pid: u32) -> bool {
+    pub fn add(&mut self, unit: K, pid: u32) -> bool {
         let (Some(crowd), Some(process)) = (self.crowds.get_mut(unit), Process::hold(pid)) else { return false };
         crowd.leaders.push(process);
         crowd.sessions.push(pid);
@@ -162,17 +171,17 @@ impl Tracker {
     }
 
     /// The unit whose main process or command this is.
-    pub fn leads(&self, pid: u32) -> Option<UnitId> {
+    pub fn leads(&self, pid: u32) -> Option<K> {
         self.leaders.get(&pid).copied()
     }
 
     /// The unit of any process, as long as it is not reaped.
-    pub fn owner(&self, pid: u32) -> Option<UnitId> {
+    pub fn owner(&self, pid: u32) -> Option<K> {
         self.leads(pid).or_else(|| marked(&self.crowds, self.proc, pid))
     }
 
     /// Call for each dead child before its number is free. `None`: an orphan.
-    pub fn died(&mut self, pid: u32, exit: Exit) -> Option<Death> {
+    pub fn died(&mut self, pid: u32, exit: Exit) -> Option<Death<K>> {
         self.orphans.remove(&pid);
         let unit = self.leaders.remove(&pid)?;
         let crowd = self.crowds.get_mut(unit)?;
@@ -191,9 +200,9 @@ impl Tracker {
     }
 
     /// The units whose rest has ended, each once. Call when the dead are buried.
-    pub fn emptied(&mut self) -> Vec<UnitId> {
-        let empty: Vec<UnitId> = self.waiting.iter().copied().collect();
-        let empty: Vec<UnitId> = empty.into_iter().filter(|&unit| !self.has_rest(unit)).collect();
+    pub fn emptied(&mut self) -> Vec<K> {
+        let empty: Vec<K> = self.waiting.iter().copied().collect();
+        let empty: Vec<K> = empty.into_iter().filter(|&unit| !self.has_rest(unit)).collect();
         for unit in &empty {
             self.waiting.remove(unit);
             self.quiet.push(*unit);
@@ -202,7 +211,7 @@ impl Tracker {
     }
 
     /// Signals processes of a unit. That they are gone is no error.
-    pub fn signal(&mut self, unit: UnitId, whom: Whom, signal: Signal) -> io::Result<()> {
+    pub fn signal(&mut self, unit: K, whom: Whom, signal: Signal) -> io::Result<()> {
         let Some(crowd) = self.crowds.get(unit) else { return Ok(()) };
         match whom {
             Whom::Process(pid) => {
@@ -250,7 +259,7 @@ impl Tracker {
         self.hierarchy.is_none() && !self.proc
     }
 
-    fn has_rest(&mut self, unit: UnitId) -> bool {
+    fn has_rest(&mut self, unit: K) -> bool {
         if self.groups_only() {
             return false;
         }
@@ -259,21 +268,21 @@ impl Tracker {
     }
 }
 
-type Crowds = SecondaryMap<UnitId, Crowd>;
+type Crowds<K> = SecondaryMap<K, Crowd>;
 
 /// The children of ours that are no leaders and belong to the unit. `known` remembers whose each is.
-fn orphans_of(
-    unit: UnitId,
-    crowds: &Crowds,
-    leaders: &HashMap<u32, UnitId>,
-    known: &mut HashMap<u32, Option<UnitId>>,
+fn orphans_of<K: Key>(
+    unit: K,
+    crowds: &Crowds<K>,
+    leaders: &HashMap<u32, K>,
+    known: &mut HashMap<u32, Option<K>>,
 ) -> Vec<u32> {
     let orphans = proc::children(std::process::id()).into_iter().filter(|pid| !leaders.contains_key(pid));
     orphans.filter(|&pid| *known.entry(pid).or_insert_with(|| marked(crowds, true, pid)) == Some(unit)).collect()
 }
 
 /// The unit whose mark a process carries; where marks cannot be read, whose session it is in.
-fn marked(crowds: &Crowds, proc: bool, pid: u32) -> Option<UnitId> {
+fn marked<K: Key>(crowds: &Crowds<K>, proc: bool, pid: u32) -> Option<K> {
     let by = |is: &dyn Fn(&Crowd) -> bool| crowds.iter().find(|(_, crowd)| is(crowd)).map(|(unit, _)| unit);
     match proc::mark(pid).filter(|_| proc) {
         Some(mark) => by(&|crowd| crowd.mark == mark),

@@ -8,7 +8,7 @@ use crate::route::{StaticRules, Try};
 
 /// A file that answers a request.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(in crate::proxy) struct Found {
     pub file: File,
     pub media: Media,
     pub coding: Option<Coding>,

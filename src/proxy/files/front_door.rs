@@ -4,17 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::super::client::Phase;
 use super::super::extra::By;
 use super::super::{ClientKey, Proxy};
 use super::find::{Found, Look};
 use super::places::Roots;
 use super::public::{Lookup, is_for_file, look};
 use super::root::{Miss, Root};
-use super::{For, SOON};
+use super::{For, SOON, Wait};
 use crate::config::Static;
 use crate::http::RequestHead;
 use crate::http::file::Accepts;
-use crate::route::{Decision, Owner, StaticRules};
+use crate::route::{Owner, StaticRules};
 
 /// The directory and its rules.
 #[derive(Debug)]
@@ -48,64 +49,49 @@ impl FrontDoor {
 }
 
 impl Proxy {
-    /// Answers from `[static]`. Returns how much of `rest` was taken; `None` if it has no such file, and `behind` comes next.
-    pub(in crate::proxy) fn serve_static(
-        &mut self,
-        key: ClientKey,
-        behind: &Decision,
-        head: &RequestHead<'_>,
-        rest: &[u8],
-    ) -> Option<usize> {
-        let door = self.files.front_door.as_mut()?;
+    /// Answers from `[static]`, or has the thread look: then the request is read again once it has. False if there is no such
+    /// file.
+    pub(in crate::proxy) fn serve_static(&mut self, key: ClientKey, head: &RequestHead<'_>) -> bool {
+        let Some(door) = self.files.front_door.as_mut() else { return false };
         if !is_for_file(head) || !door.is_there(self.shared.now) {
-            return None;
+            return false;
         }
+        let known = self.clients.get_mut(key).and_then(|client| client.exchange.take_looked());
+        match known.map_or_else(|| self.look_static(head), known_lookup) {
+            None => return false,
+            Some(Lookup::Found(found)) => self.present_static(key, found, head),
+            Some(Lookup::Failed(why)) => self.cannot_tell(key, why),
+            Some(Lookup::Cold(task)) => {
+                if !self.look_on(key, task, For::FrontDoor) {
+                    self.answer(key, 503, "too many files are asked for", Some(SOON));
+                }
+            }
+        }
+        true
+    }
+
+    fn look_static(&mut self, head: &RequestHead<'_>) -> Option<Lookup> {
+        let FrontDoor { root, rules, .. } = self.files.front_door.as_ref()?;
         let path = path_of(head);
-        let found = if door.rules.name(path, &mut self.files.name) {
-            let (rules, bare) = (door.rules.clone(), door.rules.is_bare(path));
-            look(&door.root, &mut self.files.name, Look::Static { rules, bare, accepts: Accepts::of(&head.fields) })
-        } else {
-            None
-        };
-        let unit = if let Decision::Tenant(unit) = behind { *unit } else { Default::default() };
-        match found? {
-            Lookup::Found(found) => self.present_static(key, found, head),
-            Lookup::Failed(why) => self.cannot_tell(key, why),
-            Lookup::Cold(task) => {
-                return Some(self.look_on_disk(key, unit, head, rest, (task, For::FrontDoor(behind.clone()))));
-            }
-        }
-        Some(0)
+        let accepts = Accepts::of(&head.fields);
+        let sound = rules.name(path, &mut self.files.name);
+        let what = Look::Static { rules: rules.clone(), bare: rules.is_bare(path), accepts };
+        sound.then(|| look(root, &mut self.files.name, what))?
     }
 
-    /// The thread has looked.
-    pub(super) fn found_static(&mut self, key: ClientKey, behind: Decision, found: Result<Found, Miss>) {
-        let Some(client) = self.clients.get_mut(key) else { return };
-        let request = std::mem::take(&mut client.exchange.request);
-        match (found, RequestHead::parse(&request)) {
-            (Ok(found), Ok(Some(head))) => self.present_static(key, found, &head),
-            (Err(Miss::None), Ok(Some(head))) => {
-                let Some(unit) = self.behind_files(key, &behind) else { return self.shared.pool.give(request) };
-                return match self.public_file(unit, &head) {
-                    Some(Lookup::Cold(task)) => self.look_again(key, task, request),
-                    Some(Lookup::Found(found)) => self.found_in(key, unit, Ok(found), request),
-                    Some(Lookup::Failed(why)) => self.found_in(key, unit, Err(why), request),
-                    None => self.found_in(key, unit, Err(Miss::None), request),
-                };
-            }
-            (Err(why), _) => self.cannot_tell(key, why),
-            // We wrote it ourselves.
-            (Ok(_), _) => self.answer(key, 500, "the request was lost", None),
-        }
-        self.shared.pool.give(request);
+    /// The request waits for the thread, and is read again.
+    pub(in crate::proxy) fn waits_for_file(&self, key: ClientKey) -> bool {
+        matches!(self.files.waits.get(key), Some(Wait::Finding(For::FrontDoor)))
     }
 
-    fn look_again(&mut self, key: ClientKey, task: super::worker::Task, request: Vec<u8>) {
+    /// The thread has looked: the request is read again.
+    pub(super) fn found_static(&mut self, key: ClientKey, found: Result<Found, Miss>) {
         let Some(client) = self.clients.get_mut(key) else { return };
-        client.exchange.request = request;
-        if !self.look_on(key, task, For::Public) {
-            self.answer(key, 503, "too many files are asked for", Some(SOON));
-        }
+        // What was said of it is said again.
+        client.exchange.clear_extra();
+        client.exchange.keep_looked(found);
+        client.phase = Phase::Head;
+        client.fresh = true;
     }
 
     fn present_static(&mut self, key: ClientKey, found: Found, head: &RequestHead<'_>) {
@@ -118,6 +104,15 @@ impl Proxy {
         client.exchange.by = By::File;
         client.exchange.add_field("Location", location.as_bytes());
         self.answer(key, 301, "this is a directory; its path ends with a slash", None);
+    }
+}
+
+/// What the thread has found. It is not asked twice.
+fn known_lookup(known: Result<Found, Miss>) -> Option<Lookup> {
+    match known {
+        Ok(found) => Some(Lookup::Found(found)),
+        Err(Miss::None | Miss::Cold) => None,
+        Err(why @ Miss::Failed(_)) => Some(Lookup::Failed(why)),
     }
 }
 

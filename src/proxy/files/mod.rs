@@ -23,14 +23,16 @@ use super::session::{Step, flush};
 use super::{ClientKey, Proxy};
 use crate::config::Config;
 use crate::poller::Waker;
-use crate::route::{CacheRules, Decision};
+use crate::route::CacheRules;
 use crate::wire::Write;
 
+pub(super) use find::Found;
 use front_door::FrontDoor;
 pub(super) use lend::take_order;
 use page::Page;
 pub(super) use places::Places;
 use places::Roots;
+pub(super) use root::Miss;
 use sending::{Next, Sending, read_small};
 use worker::{Done, Task, Worker};
 
@@ -72,8 +74,8 @@ enum Wait {
 enum For {
     /// The tenant has it in public, or has to be asked.
     Public,
-    /// The front door has it, or this comes next.
-    FrontDoor(Decision),
+    /// The front door has it, or the request goes on.
+    FrontDoor,
     /// A tenant lends it: the head of its answer.
     Lent(Vec<u8>),
     /// The maintenance page.
@@ -119,7 +121,7 @@ impl Proxy {
                 }
                 (Some(Wait::Finding(what)), Done::Found(found)) => match what {
                     For::Public => self.found_public(key, found),
-                    For::FrontDoor(behind) => self.found_static(key, behind, found),
+                    For::FrontDoor => self.found_static(key, found),
                     For::Lent(answer) => self.found_lent(key, answer, found),
                     For::Page => self.found_page(key, found, true),
                 },

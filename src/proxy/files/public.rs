@@ -53,13 +53,13 @@ impl Proxy {
         match self.public_file(unit, head)? {
             Lookup::Found(found) => self.present(key, found, head, Owner::Tenant),
             Lookup::Failed(why) => self.cannot_tell(key, why),
-            Lookup::Cold(task) => return Some(self.look_on_disk(key, unit, head, rest, (task, For::Public))),
+            Lookup::Cold(task) => return Some(self.look_on_disk(key, unit, head, rest, task)),
         }
         Some(0)
     }
 
     /// The file of a tenant that a request asks for.
-    pub(super) fn public_file(&mut self, unit: UnitId, head: &RequestHead<'_>) -> Option<Lookup> {
+    fn public_file(&mut self, unit: UnitId, head: &RequestHead<'_>) -> Option<Lookup> {
         let upstream = self.upstreams.get(unit)?;
         let root = upstream.files.as_ref()?.public.as_ref().filter(|root| root.is_there() && is_for_file(head))?;
         let path = path_of(head).get(upstream.route.as_ref()?.path.len()..)?;
@@ -68,16 +68,9 @@ impl Proxy {
     }
 
     /// Remembers the request as it would be sent to the tenant, which may have to answer it after all.
-    pub(super) fn look_on_disk(
-        &mut self,
-        key: ClientKey,
-        unit: UnitId,
-        head: &RequestHead<'_>,
-        rest: &[u8],
-        (task, what): (Task, For),
-    ) -> usize {
+    fn look_on_disk(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8], task: Task) -> usize {
         let Some(taken) = self.write_request(key, unit, head, rest) else { return rest.len() };
-        if !self.look_on(key, task, what) {
+        if !self.look_on(key, task, For::Public) {
             self.answer(key, 503, "too many files are asked for", Some(super::SOON));
         }
         taken
@@ -86,18 +79,11 @@ impl Proxy {
     /// The thread has looked.
     pub(super) fn found_public(&mut self, key: ClientKey, found: Result<Found, Miss>) {
         let Some(client) = self.clients.get_mut(key) else { return };
+        let unit = client.exchange.unit;
         let request = std::mem::take(&mut client.exchange.request);
-        match client.exchange.unit {
-            Some(unit) => self.found_in(key, unit, found, request),
-            None => self.close(key),
-        }
-    }
-
-    /// A tenant's file was looked for; `request` is what the tenant gets if there is none.
-    pub(super) fn found_in(&mut self, key: ClientKey, unit: UnitId, found: Result<Found, Miss>, request: Vec<u8>) {
-        match (found, RequestHead::parse(&request)) {
-            (Ok(found), Ok(Some(head))) => self.present(key, found, &head, Owner::Tenant),
-            (Err(Miss::None), Ok(Some(head))) => {
+        match (found, RequestHead::parse(&request), unit) {
+            (Ok(found), Ok(Some(head)), _) => self.present(key, found, &head, Owner::Tenant),
+            (Err(Miss::None), Ok(Some(head)), Some(unit)) => {
                 if let Some(admission) = self.let_in(key, unit, &head)
                     && let Some(client) = self.clients.get_mut(key)
                 {
@@ -105,9 +91,9 @@ impl Proxy {
                     return self.enter(key, unit, admission);
                 }
             }
-            (Err(why), _) => self.cannot_tell(key, why),
+            (Err(why), ..) => self.cannot_tell(key, why),
             // We wrote it ourselves.
-            (Ok(_), _) => self.answer(key, 500, "the request was lost", None),
+            (Ok(_), ..) => self.answer(key, 500, "the request was lost", None),
         }
         self.shared.pool.give(request);
     }

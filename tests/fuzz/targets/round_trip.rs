@@ -28,6 +28,7 @@ const PROTECTED: &[&str] = &["host", "cookie", "authorization", "te"];
 fn hop(trusted: bool) -> Hop<'static> {
     let peer = IpAddr::from([192, 0, 2, 7]);
     Hop {
+        elsewhere: None,
         peer,
         client: peer,
         https: false,

@@ -1,0 +1,54 @@
+//! Rules of one kind, in order: which is the first for a request. Pure; nothing is allocated.
+
+use regex::bytes::{RegexSet, RegexSetBuilder};
+
+use super::front::Request;
+use super::table::is_host;
+use crate::config::When;
+use crate::http::Path;
+
+/// Rules, each with the requests it is for.
+#[derive(Debug)]
+pub(super) struct Rules<R> {
+    all: Vec<(When, R)>,
+    /// All expressions as one: most requests match none, and need one look. `None` if together they are too large.
+    any: Option<RegexSet>,
+}
+
+impl<R> Default for Rules<R> {
+    fn default() -> Self {
+        Self { all: Vec::new(), any: None }
+    }
+}
+
+impl<R> Rules<R> {
+    /// These rules.
+    pub fn new(all: impl IntoIterator<Item = (When, R)>) -> Self {
+        const MOST: usize = 16 << 20;
+        let all: Vec<(When, R)> = all.into_iter().collect();
+        let texts = all.iter().map(|(when, _)| when.from.as_str());
+        let any = RegexSetBuilder::new(texts).unicode(false).size_limit(MOST).dfa_size_limit(MOST).build().ok();
+        Self { all, any }
+    }
+
+    /// The rules from the `start`th on that are for this request, each with its number.
+    pub fn matching(&self, request: &Request<'_>, path: &Path<'_>, start: usize) -> Option<(usize, &When, &R)> {
+        let rest = self.all.get(start..).filter(|rest| !rest.is_empty())?;
+        let plain = path.plain();
+        if start == 0 && self.any.as_ref().is_some_and(|any| !any.is_match(plain)) {
+            return None;
+        }
+        let found = rest.iter().position(|(when, _)| when.covers(request) && when.from.regex().is_match(plain))?;
+        let (when, rule) = &rest[found];
+        Some((start + found, when, rule))
+    }
+}
+
+impl When {
+    /// Method and host are right.
+    fn covers(&self, request: &Request<'_>) -> bool {
+        let as_get = if request.method == "HEAD" { "GET" } else { request.method };
+        (self.methods.is_empty() || self.methods.iter().any(|method| method == request.method || method == as_get))
+            && self.host.as_ref().is_none_or(|host| is_host(request.host, host))
+    }
+}

@@ -1,0 +1,14 @@
+//! What Navigator does wrong and ours does right (`tests/NAVIGATOR.md`), and what its users rely on, as tables.
+
+mod access;
+mod configuration;
+mod liveness;
+mod map;
+mod processes;
+mod refusals;
+mod remote;
+mod rules;
+mod security;
+mod semantics;
+mod table;
+mod targets;

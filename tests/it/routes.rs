@@ -1,0 +1,173 @@
+//! Redirects, rewrites and the slash behind a tenant's path, through the real forwarder.
+
+use crate::client::{Reply, request_head};
+use crate::harness::Init;
+use crate::web::web;
+
+const RULES: &str = r#"
+[[redirect]]
+from = "^/old/(.*)$"
+to = "/boston/$1"
+
+[[redirect]]
+from = "^/form$"
+to = "/boston/form?from=old"
+status = 308
+methods = ["POST"]
+
+[[redirect]]
+from = "^/bye$"
+to = "https://example.com/hello?"
+status = 301
+methods = ["GET"]
+
+[[redirect]]
+from = "^/"
+to = "https://example.com/"
+status = 301
+host = "www.example.com"
+
+[[redirect]]
+from = "^/go(/.*)$"
+to = "$1"
+status = 307
+
+[[rewrite]]
+from = "^/api/"
+to = "/boston/api/"
+
+[[rewrite]]
+from = "^/boston/api/v1(/.*)?$"
+to = "/boston/v1$1?version=1"
+
+[[rewrite]]
+from = "^/boston/up/(?<rest>.*)$"
+to = "/boston/./${rest}"
+
+[[rewrite]]
+from = "^/post/"
+to = "/boston/posted/"
+methods = ["POST"]
+"#;
+
+fn front() -> Init {
+    Init::new().config(RULES).web(&web(&["boston"]).route("trailing_slash = true")).start()
+}
+
+/// Status and Location.
+fn moved(reply: &Reply) -> (u16, &str) {
+    (reply.head.status, reply.field("location").unwrap_or_default())
+}
+
+#[test]
+fn redirects_send_clients_elsewhere_and_wake_nobody() {
+    let init = front();
+    for (method, target, fields, expected) in [
+        ("GET", "/old/a/b?c=d", &[][..], (302, "/boston/a/b?c=d")),
+        ("HEAD", "/old/", &[], (302, "/boston/")),
+        ("DELETE", "/old/x", &[], (302, "/boston/x")),
+        ("POST", "/form?a", &[], (308, "/boston/form?from=old&a")),
+        ("GET", "/form", &[], (404, "")),
+        ("HEAD", "/bye?secret", &[], (301, "https://example.com/hello")),
+        ("POST", "/bye", &[], (404, "")),
+        ("GET", "/any/where?x", &[("Host", "WWW.example.com:3000")], (301, "https://example.com/any/where?x")),
+        ("GET", "/any/where", &[("Host", "example.com")], (404, "")),
+        ("GET", "/go/evil.example", &[], (307, "/evil.example")),
+        ("GET", "/go//evil.example", &[], (307, "/evil.example")),
+        ("GET", "/go/%2Fevil.example", &[], (307, "/%2Fevil.example")),
+        ("GET", "/go/%0d%0aSet-Cookie:%20a=b", &[], (307, "/%0D%0ASet-Cookie:%20a=b")),
+        ("GET", "/go/%5Cevil.example", &[], (307, "/%5Cevil.example")),
+    ] {
+        let reply = init.request(method, target, fields, b"");
+        assert_eq!(moved(&reply), expected, "{method} {target}");
+        assert_eq!(reply.field("set-cookie"), None);
+    }
+    assert_eq!(init.status("web@boston")["starts"], 0);
+    init.wait_log(&["GET /old/a/b?*", " 302 ", "by=redirect"]);
+}
+
+#[test]
+fn a_redirected_client_keeps_its_connection() {
+    let init = front();
+    let mut client = init.connect();
+    for _ in 0..3 {
+        assert_eq!(moved(&client.get("/old/a").expect("an answer")), (302, "/boston/a"));
+        let posted = client.request("POST", "/form", &[], b"a=b").expect("an answer");
+        assert_eq!(moved(&posted), (308, "/boston/form?from=old"));
+        client.get("/boston/x").expect("an answer").expect(200);
+    }
+    let mut all = Vec::new();
+    for n in 0..10 {
+        all.extend(request_head("GET", &format!("/old/{n}"), &[], 0));
+        all.extend(request_head("POST", "/form", &[], 3));
+        all.extend(b"a=b");
+        all.extend(request_head("GET", &format!("/boston/x?n={n}"), &[], 0));
+    }
+    client.send(&all).expect("send");
+    for n in 0..10 {
+        assert_eq!(moved(&client.reply("GET").expect("an answer")), (302, &format!("/boston/{n}")[..]));
+        assert_eq!(client.reply("POST").expect("an answer").head.status, 308);
+        let echo = client.reply("GET").expect("an answer").expect(200).json();
+        assert_eq!(echo["target"], format!("/boston/x?n={n}"));
+    }
+}
+
+#[test]
+fn a_body_that_nobody_reads_ends_the_connection() {
+    let init = front();
+    let mut client = init.connect();
+    client.send(&request_head("POST", "/form", &[], 1 << 20)).expect("send");
+    let reply = client.reply("POST").expect("an answer");
+    assert_eq!((reply.head.status, reply.field("connection")), (308, Some("close")));
+}
+
+#[test]
+fn rewrites_change_what_is_served_one_after_the_other() {
+    let init = front();
+    for (method, target, served) in [
+        ("GET", "/api/x?y", "/boston/api/x?y"),
+        ("GET", "/api/v1", "/boston/v1?version=1"),
+        ("GET", "/api/v1/a%2fb?y", "/boston/v1/a%2Fb?version=1&y"),
+        ("GET", "/boston/api/v1/z", "/boston/v1/z?version=1"),
+        ("POST", "/post/a", "/boston/posted/a"),
+    ] {
+        let echo = init.request(method, target, &[], b"").expect(200).json();
+        assert_eq!(echo["target"], served, "{method} {target}");
+    }
+    init.get("/post/a").expect(404);
+    // What a rewrite makes is a path like any other.
+    init.get("/boston/up/x").expect(400);
+}
+
+#[test]
+fn a_tenants_own_path_gets_its_slash() {
+    let init = front();
+    assert_eq!(moved(&init.get("/boston?a=b")), (301, "/boston/?a=b"));
+    assert_eq!(moved(&init.request("HEAD", "/boston", &[], b"")), (301, "/boston/"));
+    assert_eq!(init.status("web@boston")["starts"], 0);
+    init.get("/boston/").expect(200);
+    init.post("/boston", b"x").expect(200);
+    assert_eq!(Init::new().web(&web(&["a"])).start().get("/a").expect(200).json()["target"], "/a");
+}
+
+#[test]
+fn a_rewrite_opens_nothing_that_is_locked() {
+    let setup = Init::new();
+    let file = setup.path().join("htpasswd");
+    std::fs::write(&file, "ann:secret\n").expect("a file");
+    let auth = "[auth]\nhtpasswd = \"FILE\"\npublic = [\"/open/\", \"/boston/public/\"]\nplain = true\n\
+        [[rewrite]]\nfrom = \"^/open/\"\nto = \"/boston/\"\n[[rewrite]]\nfrom = \"^/old/\"\nto = \"/boston/public/\"\n";
+    let auth = auth.replace("FILE", &file.display().to_string());
+    let init = setup.config(&auth).web(&web(&["boston"])).start();
+    let ann = [("Authorization", "Basic YW5uOnNlY3JldA==")];
+    init.get("/boston/a").expect(401);
+    // The path that is asked for is public, the one that is served is not; and the other way round.
+    init.get("/open/a").expect(401);
+    init.get("/old/a").expect(401);
+    init.get("/open/public/a").expect(200);
+    let echo = init.request("GET", "/open/a", &ann, b"").expect(200).json();
+    assert_eq!(echo["target"], "/boston/a");
+    assert_eq!(init.request("GET", "/old/a", &ann, b"").expect(200).json()["target"], "/boston/public/a");
+    let line = init.wait_log(&["GET /old/a", " 200 "]);
+    assert_eq!(line.matches("user=ann").count(), 1, "{line}");
+}
