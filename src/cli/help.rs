@@ -41,6 +41,12 @@ pub(super) const VERBS: &[(&str, &str, &str, &str)] = &[
         "Prints what became of each key, with its line: as is, mapped, works now (Navigator or its documentation knew it, and\nnothing came of it), or cannot be, with the way out; and what will be different. What tenantd check would refuse\nis not written. An import changes nothing that is not its own: drop-ins and units that you add stay.\n\n      --out DIR      where to write tenantd.toml and units/ (needed)\n      --root DIR     what relative paths are relative to: Navigator's working directory (else where config/ is)\n      --check        exit code 1 if a key is impossible\n      --force        write into a directory of others, and what tenantd check refuses\n      --watch        go on: import again at each change, and have the tenantd that runs with DIR reload\n\nExit code 0, 1 if something cannot be read or written, 64 usage, 78 if the result is refused.",
     ),
     (
+        "route",
+        "METHOD URL",
+        "who would answer a request, and why, step by step",
+        "URL is a path, or a whole one with its host. Reads the configuration on disk, and needs no daemon: one line for each list\nof rules in the order in which they are asked, with the rule that matches and its line, then who answers what.\n\n  -H, --header F     a field of the request: \"User-Agent: Googlebot/2.1\"; as often as there are some\n      --from ADDRESS who asks\n      --user NAME    with the right password\n      --json         one object: steps, answered, status, location, by, what\n\nExit code 0 if somebody answers, 1 if nobody does (404, 401, 403 …), 64 for a request that cannot be, 78 for a wrong\nconfiguration.",
+    ),
+    (
         "doctor",
         "",
         "what tenantd may do here: have, lack, what that lowers, the flag that gives it",

@@ -17,6 +17,7 @@ mod maintenance;
 mod options;
 mod placement;
 mod reload;
+mod route;
 mod run;
 mod schema;
 mod show;
@@ -81,6 +82,8 @@ pub fn main() -> ExitCode {
         ["schema", file] => schema::run(Some(file)),
         ["placement"] => placement::run(&directory, options.machine.as_deref(), json),
         ["import", words @ ..] => import::run(words, &arguments.import, options, json),
+        ["route", method, url] => route::run(&directory, method, url, options, json),
+        ["route", ..] => usage("route: METHOD and URL, as in: tenantd route GET /boston"),
         ["doctor"] => doctor::run(&directory, json),
         ["list", units @ ..] => list::run(&directory, units, options, json),
         ["status"] => state::system(&directory, json),

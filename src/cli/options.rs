@@ -17,10 +17,12 @@ pub(super) struct Options {
     pub whom: Option<String>,
     /// `--add`.
     pub machine: Option<String>,
+    /// The request of `route`.
+    pub asked: super::route::Asked,
 }
 
 /// Short, long, the verbs that understand it.
-const OPTIONS: [(Option<char>, &str, &[&str]); 16] = [
+const OPTIONS: [(Option<char>, &str, &[&str]); 19] = [
     (Some('f'), "follow", &["logs"]),
     (Some('n'), "lines", &["logs"]),
     (None, "since", &["logs"]),
@@ -32,6 +34,9 @@ const OPTIONS: [(Option<char>, &str, &[&str]); 16] = [
     (Some('s'), "signal", &["kill"]),
     (None, "kill-whom", &["kill"]),
     (None, "add", &["placement"]),
+    (Some('H'), "header", &["route"]),
+    (None, "from", &["route"]),
+    (None, "user", &["route"]),
     (None, "out", &["import"]),
     (None, "root", &["import"]),
     (None, "watch", &["import"]),
@@ -73,6 +78,9 @@ impl Options {
             "state" => self.states.extend(text()?.split(',').map(str::to_owned)),
             "failed" => self.states.push("failed".to_owned()),
             "signal" => self.signal = Some(text()?),
+            "header" => self.asked.fields.push(text()?),
+            "from" => self.asked.from = Some(text()?),
+            "user" => self.asked.user = Some(text()?),
             "kill-whom" => self.whom = Some(text()?),
             "add" => self.machine = Some(text()?),
             // Those that are only given or not.

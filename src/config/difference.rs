@@ -1,6 +1,6 @@
 //! What a new tenantd.toml means for a daemon that runs: which keys count from now on, and which need a restart. Pure.
 
-use super::{Auth, Config, Control, Health, Http, Log, Maintenance, Pool, Shutdown, Static};
+use super::{Auth, Bots, Config, Control, Health, Http, Log, Maintenance, Pool, Shutdown, Static};
 use crate::unit::section::Section;
 
 /// The keys that have changed, as `[http] listen`.
@@ -28,6 +28,7 @@ impl Config {
         found.add("", (self.scripts != new.scripts).then_some("[[cgi]]"));
         found.add("", (self.redirects != new.redirects).then_some("[[redirect]]"));
         found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
+        found.add(Bots::DOC.name, self.bots.changed(&new.bots));
         found.add(Health::DOC.name, self.health.changed(&new.health));
         found.add(Static::DOC.name, self.files.changed(&new.files));
         found.add("", (self.cache != new.cache).then_some("[[cache]]"));
@@ -133,6 +134,7 @@ mod tests {
         ),
         ("redirect", &["from", "to", "status", "methods", "host"]),
         ("rewrite", &["from", "to", "methods"]),
+        ("bots", &["action", "agents"]),
         ("machine", &["id", "region", "app"]),
         (
             "replay",

@@ -48,9 +48,14 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Reads all of it. `own` looks up tenantd's environment variables.
-    pub(super) fn read(layers: &Layers<'_>, own: &dyn Fn(&str) -> Option<String>, cx: &mut Cx<'_>) -> Self {
-        let machine = Machine::read(&mut Fields::new::<Machine>(layers, cx)).completed(own);
+    /// Reads all of it. `own` looks up tenantd's environment variables, `host` is the machine's name.
+    pub(super) fn read(
+        layers: &Layers<'_>,
+        own: &dyn Fn(&str) -> Option<String>,
+        host: Option<String>,
+        cx: &mut Cx<'_>,
+    ) -> Self {
+        let machine = Machine::read(&mut Fields::new::<Machine>(layers, cx)).completed(own, host);
         let has = |section| layers.node("", section).is_some();
         Self {
             machine,

@@ -138,11 +138,12 @@ fn read(
         scripts: Cgi::read_all(layers, &mut cx),
         redirects: Redirect::read_all(layers, &mut cx),
         rewrites: Rewrite::read_all(layers, &mut cx),
+        bots: section(layers, &mut cx),
         health: section(layers, &mut cx),
         files: section(layers, &mut cx),
         cache: CacheRule::read_all(layers, &mut cx),
         maintenance: section(layers, &mut cx),
-        fleet: Fleet::read(layers, own, &mut cx),
+        fleet: Fleet::read(layers, own, host_name(), &mut cx),
         auth: section(layers, &mut cx),
         pool: section(layers, &mut cx),
         shutdown: section(layers, &mut cx),
@@ -153,6 +154,11 @@ fn read(
 
 fn section<S: Section>(layers: &Layers<'_>, cx: &mut Cx<'_>) -> S {
     S::read(&mut Fields::new::<S>(layers, cx))
+}
+
+/// The name of the machine, or of the container.
+fn host_name() -> Option<String> {
+    rustix::system::uname().nodename().to_str().ok().map(str::to_owned)
 }
 
 /// Where sockets may go, the usual place first. The last two are for a container that gives us nothing else: Docker's

@@ -1,6 +1,7 @@
 //! `tenantd.toml` as values. Never touches a socket.
 
 mod auth;
+mod bots;
 mod budget;
 mod cache;
 mod cgi;
@@ -31,6 +32,7 @@ use std::time::Duration;
 
 pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
+pub use bots::Bots;
 pub use cache::CacheRule;
 pub use cgi::Cgi;
 pub use destination::{Destination, Endpoint};
@@ -78,6 +80,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     RequestLimit::DOC,
     RedirectKeys::DOC,
     RewriteKeys::DOC,
+    Bots::DOC,
     Cgi::DOC,
     ProxyKeys::DOC,
     Pool::DOC,
@@ -102,6 +105,8 @@ pub struct Config {
     pub redirects: Vec<Redirect>,
     /// Paths that are served as others.
     pub rewrites: Vec<Rewrite>,
+    /// What robots get.
+    pub bots: Bots,
     /// The health check that needs no tenant.
     pub health: Health,
     /// Files of the front door.
@@ -137,6 +142,7 @@ impl Default for Config {
             proxies: Vec::new(),
             redirects: Vec::new(),
             rewrites: Vec::new(),
+            bots: Bots::default(),
             health: Health::default(),
             files: Static::default(),
             cache: Vec::new(),

@@ -205,7 +205,7 @@ fn every_key_of_the_daemon() {
         connections_per_client = 8\n[[limit]]\nname = 'login'\nrate = '10/m'\nburst = 3\nby = 'tenant'\npath = '/login'\n\
         methods = ['POST']\nunits = ['showcase@*']\n[[limit]]\nname = 'all'\nrate = '20/s'\n\
         [[redirect]]\nfrom = '^/a/(.*)'\nto = '/b/$1'\nstatus = 308\nmethods = ['GET']\nhost = 'Example.com'\n[[redirect]]\nfrom = 'x'\n\
-        to = 'y'\n[[rewrite]]\nfrom = '^/c'\nto = '/d?'\nmethods = ['POST']\n[[proxy]]\nname = 'api'\n\
+        to = 'y'\n[[rewrite]]\nfrom = '^/c'\nto = '/d?'\nmethods = ['POST']\n[bots]\naction = 'static-only'\nagents = ['^curl/']\n[[proxy]]\nname = 'api'\n\
         path = '/api'\nmethods = ['GET']\ntargets = ['http://a/v1', 'https://b/v1']\nstrip = true\nheaders = { X-Site = '$host' }\n\
         response_headers = { X-Frame-Options = 'DENY' }\nwebsocket = false\nauthorization = true\npreserve_host = true\n\
         health_path = '/up?x'\nhealth_interval = '5s'\ntimeout_connect = 2\ntimeout_response = '9s'\ntimeout_idle = '1m'\n\
@@ -309,6 +309,7 @@ fn every_key_of_the_daemon() {
             to: redirect(("^/c", "/d?"), 302, &[], None).to,
             when: redirect(("^/c", "/d?"), 302, &["POST"], None).when,
         }],
+        bots: Bots { action: unit::BotAction::StaticOnly, agents: vec![Expression::new("^curl/").unwrap()] },
         fleet: fleet(),
         auth: Auth {
             htpasswd: Some("/h".into()),

@@ -317,7 +317,10 @@ unsafe fn place_descriptors(launch: &Launch) -> Result<(), Failure> {
         let stdout = check(Step::Fds, lift(launch.stdout))?;
         let stderr = check(Step::Fds, lift(launch.stderr))?;
         let listener = launch.listener.map(|fd| check(Step::Fds, lift(fd))).transpose()?;
-        let stdin = launch.stdin.map_or_else(|| nothing_to_read(), |fd| fd);
+        let stdin = match launch.stdin {
+            Some(fd) => fd,
+            None => nothing_to_read(),
+        };
         let stdin = check(Step::Stdin, lift(check(Step::Stdin, stdin)?))?;
         check(Step::Stdin, libc::dup2(stdin, 0))?;
         check(Step::Fds, libc::dup2(stdout, 1))?;

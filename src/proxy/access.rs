@@ -34,6 +34,8 @@ impl AccessLog {
             return;
         }
         let by = exchange.by.word();
+        // Another server than a tenant was there all the time.
+        let ready = ready.or(exchange.leg().map(|_| exchange.arrived));
         let times = Times::of(exchange, ready, now);
         // Writing to a String cannot fail.
         let _ = write!(

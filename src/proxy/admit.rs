@@ -56,6 +56,7 @@ impl Proxy {
             Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
             Decision::Cgi(script) => self.call_script(key, script, head, &path, rest),
             Decision::Away(away) => self.send_away(key, &away, head, &path, rest),
+            Decision::Robot => self.refuse_robot(key),
             Decision::Remote(index) => self.admit_remote(key, index, head, &path, rest),
             behind => self.serve(key, &behind, head, &path, rest),
         }
@@ -77,6 +78,7 @@ impl Proxy {
             Decision::Tenant(unit) => self.admit(key, *unit, head, rest),
             Decision::Chosen(chosen) => self.admit_chosen(key, chosen, head, rest),
             Decision::Placed(away) => self.send_away(key, away, head, path, rest),
+            Decision::Files(unit) => self.admit_robot(key, *unit, head, rest),
             _ => {
                 self.answer(key, 404, "no application answers here", None);
                 0
@@ -85,18 +87,25 @@ impl Proxy {
     }
 
     pub(super) fn admit(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
-        let Some(client) = self.clients.get_mut(key) else { return 0 };
-        client.exchange.unit = Some(unit);
-        if self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some())
-            && let Some(taken) = self.serve_public(key, unit, head, rest)
-        {
-            return taken;
-        }
-        self.pass_on(key, unit, head, rest)
+        let taken = self.admit_file(key, unit, head, rest);
+        taken.unwrap_or_else(|| self.admit_tenant(key, unit, head, rest))
     }
 
-    /// Sends a request to its tenant, now or later.
-    pub(super) fn pass_on(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
+    /// A public file of the tenant answers; `None` if there is none.
+    pub(super) fn admit_file(
+        &mut self,
+        key: ClientKey,
+        unit: UnitId,
+        head: &RequestHead<'_>,
+        rest: &[u8],
+    ) -> Option<usize> {
+        let has_files = self.upstreams.get(unit).is_some_and(|upstream| upstream.files.is_some());
+        self.clients.get_mut(key)?.exchange.unit = Some(unit);
+        if has_files { self.serve_public(key, unit, head, rest) } else { None }
+    }
+
+    /// The tenant itself answers.
+    pub(super) fn admit_tenant(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>, rest: &[u8]) -> usize {
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         client.exchange.unit = Some(unit);
         let Some(admission) = self.let_in(key, unit, head) else { return 0 };
@@ -109,7 +118,7 @@ impl Proxy {
 
     /// Whether a request is sent to its tenant or waits for it. `None` if neither: then it was answered.
     pub(super) fn let_in(&mut self, key: ClientKey, unit: UnitId, head: &RequestHead<'_>) -> Option<Admission> {
-        if self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
+        if self.turns_away(key) || self.refuse_excess(key, unit, head) || self.refuse_broken(key, unit) {
             return None;
         }
         let admission = self.admission(unit, head.upgrade.is_some());

@@ -20,7 +20,7 @@ impl Proxy {
         Request { trusted: client.trusted, client: client.exchange.client, ..request }
     }
 
-    /// A tenant answers: the client's cookies are set, and a variant is noted.
+    /// A tenant answers: its client's cookies are set, and a variant is noted.
     pub(super) fn admit_chosen(
         &mut self,
         key: ClientKey,
@@ -28,6 +28,15 @@ impl Proxy {
         head: &RequestHead<'_>,
         rest: &[u8],
     ) -> usize {
+        let target = chosen.target.as_deref().unwrap_or(head.target);
+        let head = &RequestHead { target, ..*head };
+        // A file is the same for everybody, and kept by caches: it sets no cookie. A stand-in has its own path, and so its files
+        // are its own to serve.
+        if chosen.variant.is_none()
+            && let Some(taken) = self.admit_file(key, chosen.unit, head, rest)
+        {
+            return taken;
+        }
         let Some(client) = self.clients.get_mut(key) else { return 0 };
         for cookie in &chosen.cookies {
             client.exchange.add_field("Set-Cookie", cookie.as_bytes());
@@ -35,8 +44,7 @@ impl Proxy {
         if let Some(variant) = &chosen.variant {
             client.exchange.note("variant", &variant.name);
         }
-        let target = chosen.target.as_deref().unwrap_or(head.target);
-        self.admit(key, chosen.unit, &RequestHead { target, ..*head }, rest)
+        self.admit_tenant(key, chosen.unit, head, rest)
     }
 
     /// Another machine answers, or nobody. Returns how much of `rest` belongs to the request's body and was taken.

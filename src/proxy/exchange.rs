@@ -46,6 +46,8 @@ pub(super) struct Exchange {
     pub head_only: bool,
     /// The tenant may answer with a file.
     pub lends: bool,
+    /// A robot asks, which gets files and nothing of the tenant.
+    pub robot: bool,
     /// The client asked for another protocol.
     pub upgrade: bool,
     /// The client takes trailers.
@@ -111,6 +113,7 @@ impl Exchange {
             event_stream: false,
             head_only: false,
             lends: false,
+            robot: false,
             upgrade: false,
             trailers: false,
             expects: false,
@@ -146,6 +149,7 @@ impl Exchange {
         self.event_stream = false;
         self.head_only = false;
         self.lends = false;
+        self.robot = false;
         self.upgrade = false;
         self.trailers = false;
         self.expects = false;

@@ -40,6 +40,8 @@ pub(super) enum By {
     Cgi,
     /// A redirect.
     Redirect,
+    /// Whoever turns robots away.
+    Bot,
     /// Whoever asks for a name and a password.
     Auth,
 }
@@ -57,6 +59,7 @@ impl By {
             Self::Proxy => Some("proxy"),
             Self::Cgi => Some("cgi"),
             Self::Redirect => Some("redirect"),
+            Self::Bot => Some("bot"),
             Self::Auth => Some("auth"),
         }
     }

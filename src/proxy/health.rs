@@ -56,7 +56,7 @@ impl Proxy {
             return 0;
         };
         match self.upstreams.iter().find(|(_, upstream)| upstream.name == *name).map(|(unit, _)| unit) {
-            Some(unit) => self.pass_on(key, unit, head, rest),
+            Some(unit) => self.admit_tenant(key, unit, head, rest),
             None => {
                 self.answer(key, 503, "the application of the health check is gone", None);
                 0

@@ -60,7 +60,7 @@ impl Proxy {
             return false;
         }
         let unit = match behind {
-            Decision::Tenant(unit) => Some(*unit),
+            Decision::Tenant(unit) | Decision::Files(unit) => Some(*unit),
             Decision::Chosen(chosen) => Some(chosen.unit),
             _ => None,
         };

@@ -36,6 +36,7 @@ mod redirect;
 mod refuse;
 mod remote;
 mod renew;
+mod robot;
 mod room;
 mod say;
 mod session;

@@ -65,6 +65,8 @@ pub enum Away {
 impl Target {
     /// How a request gets there; `None`: it is answered here, since the target would do but is not needed.
     pub fn reach(target: &Arc<Self>, via: Via, request: &Request<'_>, query: Option<&str>) -> Option<Away> {
+        // Who pretends to have been sent here by another machine is refused, and harms nobody but himself: the word of anybody
+        // counts, so that no forgotten setting makes a circle.
         let way = if came_back(request, target.sign()) {
             Away::Failed
         } else if request.fields.find(crate::http::HOP).is_some() || has_mark(query, request.now) {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use slotmap::SecondaryMap;
 
+use super::bots::Turnstile;
 use super::fleet::Fleet;
 use super::guard::{Access, Guard};
 use super::remote::Remotes;
@@ -17,7 +18,7 @@ use super::trace::Trace;
 use super::{Away, Chosen, Target};
 use crate::config::{Cgi, Config};
 use crate::http::{Fields, Framing, Path, RequestHead};
-use crate::unit::{Name, Route, UnitId};
+use crate::unit::{BotAction, Name, Route, UnitId};
 
 /// A request as the rules see it.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +65,10 @@ pub enum Decision {
     Away(Away),
     /// The machine that has the tenant, or the client.
     Placed(Away),
+    /// This tenant's files, and never the tenant: a robot asks.
+    Files(UnitId),
+    /// A robot, which gets nothing: 403.
+    Robot,
     /// Nobody: 404.
     NotFound,
 }
@@ -86,6 +91,7 @@ pub struct Front {
     scripts: Vec<Cgi>,
     reroutes: Reroutes,
     guard: Guard,
+    bots: Turnstile,
     tenants: Table,
     fleet: Fleet,
     /// Length of the path that wants a slash behind it.
@@ -109,6 +115,7 @@ impl Front {
         self.scripts.clone_from(&config.scripts);
         self.reroutes = Reroutes::new(config);
         self.guard.configure(&config.auth);
+        self.bots.configure(&config.bots);
     }
 
     /// Adds a tenant's route.
@@ -118,6 +125,7 @@ impl Front {
             self.slashed.insert(unit, route.path.len());
         }
         self.guard.insert(route, unit);
+        self.bots.insert(route.bots, unit);
     }
 
     /// A tenant is called so: its machine and its stand-ins are found by that.
@@ -141,6 +149,7 @@ impl Front {
         self.tenants.remove(unit);
         self.slashed.remove(unit);
         self.guard.remove(unit);
+        self.bots.remove(unit);
     }
 
     /// It is the path of the health check, which tells of each tenant below its prefix.
@@ -172,13 +181,16 @@ impl Front {
             trace.told("replay", || away.to_string());
             return Decision::Away(away);
         }
-        if let Some(script) = script::find(&self.scripts, request.method, path.plain()) {
-            trace.rule("cgi", script, || self.scripts[script].exec.join(" "));
-            return Decision::Cgi(script);
+        let bot = self.bots.action(request, path, || self.tenants.find(request.host, path.path()));
+        if bot == BotAction::Reject {
+            trace.told("bots", || "a robot: rejected".to_owned());
+            return Decision::Robot;
         }
-        trace.none("cgi");
-        if let Some(index) = self.remotes.find(request.method, path.path(), trace) {
-            return Decision::Remote(index);
+        let only_files = bot == BotAction::StaticOnly;
+        if only_files {
+            trace.told("bots", || "a robot: files only".to_owned());
+        } else if let Some(decision) = self.program(request, path, trace) {
+            return decision;
         }
         let Some(unit) = self.tenants.find(request.host, path.path()) else {
             trace.none("tenant");
@@ -190,9 +202,24 @@ impl Front {
             trace.told("trailing_slash", || elsewhere.to_string());
             return Decision::Elsewhere(elsewhere);
         }
-        match self.fleet.decide(unit, request, path, trace) {
-            Decision::Away(away) => Decision::Placed(away),
-            here => here,
+        match only_files {
+            true => Decision::Files(unit),
+            false => match self.fleet.decide(unit, request, path, trace) {
+                Decision::Away(away) => Decision::Placed(away),
+                here => here,
+            },
         }
+    }
+
+    /// What is no tenant and no file.
+    fn program(&self, request: &Request<'_>, path: &Path<'_>, trace: &mut impl Trace) -> Option<Decision> {
+        if let Some(script) = script::find(&self.scripts, request.method, path.plain()) {
+            trace.rule("cgi", script, || self.scripts[script].exec.join(" "));
+            return Some(Decision::Cgi(script));
+        }
+        if !self.scripts.is_empty() {
+            trace.none("cgi");
+        }
+        self.remotes.find(request.method, path.path(), trace).map(Decision::Remote)
     }
 }

@@ -1,6 +1,7 @@
 //! A pure decision: request head → who answers it. Never a socket, never a file.
 
 mod away;
+mod bots;
 mod cache;
 mod cookie;
 mod fleet;

@@ -52,3 +52,42 @@ impl When {
             && self.host.as_ref().is_none_or(|host| is_host(request.host, host))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Expression;
+    use crate::http::RequestHead;
+
+    fn when(from: &str, methods: &[&str], host: Option<&str>) -> (When, ()) {
+        let methods = methods.iter().map(ToString::to_string).collect();
+        (When { from: Expression::new(from).unwrap(), methods, host: host.map(str::to_owned) }, ())
+    }
+
+    #[test]
+    fn the_first_rule_for_a_request_is_found() {
+        let rules = Rules::new([
+            when("^/a$", &["POST"], None),
+            when("^/a", &["GET"], Some("example.com")),
+            when("b", &[], None),
+            when("^/a", &[], None),
+        ]);
+        for (method, host, target, start, expected) in [
+            ("POST", "x", "/a", 0, Some(0)),
+            ("GET", "EXAMPLE.com.:80", "/a", 0, Some(1)),
+            ("HEAD", "example.com", "/a", 0, Some(1)),
+            ("GET", "x", "/a", 0, Some(3)),
+            ("GET", "x", "/ab", 0, Some(2)),
+            ("GET", "x", "/ab", 3, Some(3)),
+            ("GET", "x", "/ab", 4, None),
+            ("GET", "x", "/%61", 0, Some(3)),
+            ("GET", "x", "/c?/ab", 0, None),
+        ] {
+            let head = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            let head = RequestHead::parse(head.as_bytes()).unwrap().unwrap();
+            let request = Request::of(&head);
+            let found = rules.matching(&request, &Path::parse(head.target).unwrap(), start);
+            assert_eq!(found.map(|(index, ..)| index), expected, "{method} {host} {target} {start}");
+        }
+    }
+}

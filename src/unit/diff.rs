@@ -71,6 +71,7 @@ const AT_ONCE: [(&str, &[&str]); 3] = [
             "wait",
             "queue",
             "waiting_page_after",
+            "bots",
             "breaker_failures",
             "breaker_pause",
             "public",

@@ -1,6 +1,7 @@
 //! Units as values: what a unit file says once it is merged, expanded and checked. Never touches a process.
 
 pub(crate) mod account;
+mod bots;
 mod check;
 mod circle;
 pub(crate) mod command;
@@ -36,6 +37,7 @@ pub(crate) mod together;
 pub(crate) mod value;
 mod words;
 
+pub use bots::BotAction;
 pub use diagnostic::{Diagnostic, Level};
 pub use diff::{Change, Difference};
 pub use duration::parse_duration;

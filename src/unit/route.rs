@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use super::bots::BotAction;
 use super::layers::Node;
 use super::section::section;
 use super::value::{Cx, Value, positive};
@@ -28,6 +29,8 @@ section! {
         queue: usize as positive = 512;
         /// After so long a browser that waits for a boot gets a page that asks again by itself; default: none, it waits.
         waiting_page_after: Option<Duration> = None;
+        /// What robots get, as in `[bots] action`: "off", "reject", "ignore" or "static-only". Default: what that says.
+        bots: Option<BotAction> = None;
         /// After so many failures one after the other (no answer in time, or a lost connection: 502 and 504) requests are
         /// answered with 503 at once, for `breaker_pause`; default 10, 0 for never.
         breaker_failures: u32 = 10;

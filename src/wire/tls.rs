@@ -164,23 +164,30 @@ impl Wire {
         Ok(count)
     }
 
-    /// Seals and writes. What is taken is bounded by the session's buffer (64 KiB); what the socket does not take follows
-    /// at its next edge.
+    /// Seals and writes, until all is taken or the socket has no room: then an edge will tell. What is sealed and not sent is
+    /// bounded by the session's buffer (64 KiB), and follows at that edge.
     pub(super) fn write_tls(&mut self, head: &[u8], tail: &[u8]) -> Write {
         if self.tls.as_ref().is_some_and(|tls| tls.session.is_handshaking()) {
             return Write::Blocked;
         }
-        match self.flush_tls() {
-            Write::Some(_) => {}
-            other => return other,
-        }
-        let Some(tls) = &mut self.tls else { return Write::Broken };
-        let parts = [IoSlice::new(head), IoSlice::new(tail)];
-        let taken = io::Write::write_vectored(&mut tls.session.writer(), &parts);
-        match (taken, self.flush_tls()) {
-            (Err(_), _) | (_, Write::Broken) => Write::Broken,
-            (Ok(0), _) if !head.is_empty() || !tail.is_empty() => Write::Blocked,
-            (Ok(count), _) => Write::Some(count),
+        let all = head.len() + tail.len();
+        let mut taken = 0;
+        loop {
+            match self.flush_tls() {
+                Write::Some(_) => {}
+                Write::Blocked if taken > 0 => return Write::Some(taken),
+                other => return other,
+            }
+            if taken == all {
+                return Write::Some(taken);
+            }
+            let Some(tls) = &mut self.tls else { return Write::Broken };
+            let parts = [&head[taken.min(head.len())..], &tail[taken.saturating_sub(head.len())..]].map(IoSlice::new);
+            match io::Write::write_vectored(&mut tls.session.writer(), &parts) {
+                Ok(count) if count > 0 => taken += count,
+                // All that was sealed before has been sent: it has room.
+                Ok(_) | Err(_) => return Write::Broken,
+            }
         }
     }
 

@@ -342,7 +342,7 @@ fn wait_file(init: &Init, name: &str) -> PathBuf {
 
 #[test]
 fn a_script_that_reads_is_killed_when_its_client_leaves_and_one_that_writes_goes_on() {
-    let script = "touch @DIR@/begun-$REQUEST_METHOD; read x < @DIR@/gate; yes | head -c 1000000; touch @DIR@/ended";
+    let script = "touch @DIR@/begun-$REQUEST_METHOD; cat > @DIR@/body; read x < @DIR@/gate; yes | head -c 1000000; touch @DIR@/ended";
     let init = Init::new().gate().script("work", "", script).start();
     let mut client = init.connect();
     client.send(&request_head("GET", "/work", &[], 0)).expect("send");
@@ -364,6 +364,7 @@ fn a_script_that_reads_is_killed_when_its_client_leaves_and_one_that_writes_goes
     client.reset();
     init.wait_log(&["cgi:work: its client has left; it goes on"]);
     assert!(!init.file("ended").exists());
+    eventually("it has all of its body", || fs::read(init.file("body")).is_ok_and(|body| body == b"body"));
     open_gate(&init);
     wait_file(&init, "ended");
     eventually("it has ended", || is_alone(&init));

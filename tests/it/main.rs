@@ -71,6 +71,8 @@ mod reap;
 mod reload;
 mod remote;
 mod rfc6455;
+mod route_oracle;
+mod route_world;
 mod routes;
 mod run_beside;
 mod scenarios;

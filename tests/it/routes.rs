@@ -75,7 +75,9 @@ fn redirects_send_clients_elsewhere_and_wake_nobody() {
         ("GET", "/go/evil.example", &[], (307, "/evil.example")),
         ("GET", "/go//evil.example", &[], (307, "/evil.example")),
         ("GET", "/go/%2Fevil.example", &[], (307, "/%2Fevil.example")),
-        ("GET", "/go/%0d%0aSet-Cookie:%20a=b", &[], (307, "/%0D%0ASet-Cookie:%20a=b")),
+        ("GET", "/go/%0dSet-Cookie:%20a=b", &[], (307, "/%0DSet-Cookie:%20a=b")),
+        // A dot is no line feed.
+        ("GET", "/go/%0d%0aSet-Cookie:%20a=b", &[], (404, "")),
         ("GET", "/go/%5Cevil.example", &[], (307, "/%5Cevil.example")),
     ] {
         let reply = init.request(method, target, fields, b"");
@@ -170,4 +172,84 @@ fn a_rewrite_opens_nothing_that_is_locked() {
     assert_eq!(init.request("GET", "/old/a", &ann, b"").expect(200).json()["target"], "/boston/public/a");
     let line = init.wait_log(&["GET /old/a", " 200 "]);
     assert_eq!(line.matches("user=ann").count(), 1, "{line}");
+}
+
+const GOOGLE: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+
+#[test]
+fn robots_get_what_the_configuration_says() {
+    let setup = Init::new();
+    let public = setup.path().join("public");
+    std::fs::create_dir(&public).expect("a directory");
+    std::fs::write(public.join("page.html"), "a page").expect("a file");
+    let files = format!("bots = \"static-only\"\npublic = \"{}\"", public.display());
+    let demo = web(&["demo"]).route("bots = \"ignore\"").text();
+    let site = web(&["site"]).route(&files).text();
+    let init = setup
+        .config("[bots]\naction = \"reject\"\nagents = [\"^evil\"]\n[[redirect]]\nfrom = \"^/old\"\nto = \"/boston\"\n")
+        .web(&web(&["boston"]))
+        .unit("demo@.toml", &demo)
+        .unit("site@.toml", &site)
+        .start();
+    let ask =
+        |method: &str, target: &str, agent: &str| init.request(method, target, &[("User-Agent", agent)], b"").status();
+    for (method, target, agent, status) in [
+        ("GET", "/boston/", GOOGLE, 403),
+        ("HEAD", "/boston/", GOOGLE, 403),
+        ("POST", "/boston/", "EVIL/1.0", 403),
+        ("GET", "/nowhere", GOOGLE, 403),
+        ("GET", "/old", GOOGLE, 302),
+        ("GET", "/up", GOOGLE, 200),
+        ("GET", "/site/page", GOOGLE, 200),
+        ("HEAD", "/site/page", GOOGLE, 200),
+        ("GET", "/site/other", GOOGLE, 403),
+        ("POST", "/site/page", GOOGLE, 403),
+    ] {
+        assert_eq!(ask(method, target, agent), status, "{method} {target}");
+    }
+    for unit in ["web@boston", "site@site"] {
+        assert_eq!(init.status(unit)["starts"], 0, "{unit}");
+    }
+    init.wait_log(&["GET /boston/ ", " 403 ", "by=bot"]);
+    init.wait_log(&["GET /site/other ", " 403 ", "by=bot"]);
+    assert_eq!(ask("GET", "/boston/", "Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Firefox/121.0"), 200);
+    assert_eq!(ask("GET", "/boston/robots.txt", GOOGLE), 200);
+    assert_eq!(ask("GET", "/demo/", GOOGLE), 200);
+}
+
+#[test]
+fn the_way_of_a_request_is_explained_without_a_daemon() {
+    let setup = Init::new();
+    let public = setup.path().join("public");
+    std::fs::create_dir(&public).expect("a directory");
+    std::fs::write(public.join("page.html"), "a page").expect("a file");
+    let auth = "[auth]\nhtpasswd = \"/nowhere\"\nrealm = \"R\"\npublic = [\"/boston/\", \"/old/\", \"/go\"]\n";
+    let rules = "[[redirect]]\nfrom = \"^/old/\"\nto = \"/new/\"\n[[rewrite]]\nfrom = \"^/go\"\nto = \"/locked\"\n\
+        [bots]\naction = \"reject\"\n";
+    let setup = setup
+        .config(&format!("{auth}{rules}"))
+        .web(&web(&["boston"]).route(&format!("public = \"{}\"", public.display())));
+    setup.write("127.0.0.1:1".parse().expect("an address"));
+    let run = |words: &[&str]| crate::harness::verb(setup.path(), &[&["route"], words].concat());
+    for (words, code, lines) in [
+        (&["GET", "/old/a?b"][..], 0, &["redirect       302 /new/a?b (tenantd.toml:8)", "→ 302 /new/a?b"][..]),
+        (&["GET", "http://x/boston/%61"], 0, &["path           /boston/%61 is /boston/a", "→ web@boston /boston/a"]),
+        (&["GET", "/boston/page"], 0, &["page.html is there", "→ 200 "]),
+        (&["POST", "/boston/page"], 0, &["→ web@boston /boston/page"]),
+        (&["GET", "/go"], 1, &["rewrite        /locked (tenantd.toml:11)", "locked by \"R\"", "→ 401 "]),
+        (&["GET", "/go", "--user", "ann"], 1, &["→ 404 "]),
+        (&["GET", "/up"], 0, &["→ 200 tenantd"]),
+        (&["GET", "/a/../b"], 1, &["→ 400 "]),
+        (&["GET", "/boston/", "-H", "User-Agent: Googlebot/2.1"], 1, &["bots", "→ 403 "]),
+        (&["GET", "/boston/", "-H", "Host: "], 1, &["→ 400 "]),
+        (&["GET"], 64, &[]),
+        (&["GET", "boston"], 64, &[]),
+        (&["GET", "/", "--from", "x"], 64, &[]),
+    ] {
+        let ran = run(words);
+        assert_eq!(ran.code, code, "{words:?}\n{}{}", ran.stdout, ran.stderr);
+        lines.iter().for_each(|line| assert!(ran.stdout.contains(line), "{words:?}: {line}\n{}", ran.stdout));
+    }
+    let json = run(&["GET", "/old/a", "--json"]).json();
+    assert_eq!((&json["status"], &json["location"], &json["answered"]), (&302.into(), &"/new/a".into(), &true.into()));
 }

@@ -19,10 +19,10 @@ section! {
 }
 
 impl Machine {
-    /// With what the environment says where the file says nothing.
-    pub(super) fn completed(mut self, own: &dyn Fn(&str) -> Option<String>) -> Self {
+    /// With what the environment and the machine's host name say where the file says nothing.
+    pub(super) fn completed(mut self, own: &dyn Fn(&str) -> Option<String>, host: Option<String>) -> Self {
         let said = |name: &str| own(name).filter(|value| is_label(value));
-        self.id = self.id.or_else(|| said("FLY_MACHINE_ID")).or_else(host_name);
+        self.id = self.id.or_else(|| said("FLY_MACHINE_ID")).or(host.filter(|host| is_label(host)));
         self.region = self.region.or_else(|| said("FLY_REGION"));
         self.app = self.app.or_else(|| said("FLY_APP_NAME"));
         self
@@ -32,10 +32,6 @@ impl Machine {
     pub fn is(&self, id: &str) -> bool {
         self.id.as_deref() == Some(id)
     }
-}
-
-fn host_name() -> Option<String> {
-    rustix::system::uname().nodename().to_str().ok().filter(|name| is_label(name)).map(str::to_owned)
 }
 
 /// A name that fits into host names, cookies and JSON as it is: letters, digits, `-`, `_` and `.`, at most 63 bytes.
@@ -83,9 +79,9 @@ mod tests {
         };
         let written = Machine { id: None, region: Some("iad".into()), app: None };
         let expected = Machine { id: Some("e28".into()), region: Some("iad".into()), app: None };
-        assert_eq!(written.completed(&fly), expected);
-        let alone = Machine::default().completed(&|_| None);
-        assert!(alone.region.is_none() && alone.app.is_none());
+        assert_eq!(written.completed(&fly, Some("host".into())), expected);
+        let alone = Machine::default().completed(&|_| None, Some("host".into()));
+        assert_eq!(alone, Machine { id: Some("host".into()), region: None, app: None });
     }
 
     #[test]

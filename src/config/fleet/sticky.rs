@@ -34,9 +34,9 @@ section! {
         path: String as cookie_path = "/".to_owned();
         /// Paths that it is for, `*` is any text ("/showcase/*"). Default: every path.
         paths: Vec<String> as patterns = Vec::new();
-        /// File with the key that signs it, the same on every machine, at least 16 bytes. Either this or `secret_env`.
+        /// File with the key that signs it, the same on every machine, at least 16 bytes. Default: none, see `secret_env`.
         secret_file: Option<PathBuf> = None;
-        /// Environment variable of tenantd that has the key ("STICKY_SECRET").
+        /// Environment variable of tenantd that has the key, if no file has; default "STICKY_SECRET".
         secret_env: Option<String> as variable = None;
         /// How a request gets to its machine: "replay" (Fly.io, the default), "proxy" or "redirect".
         via: Via = Via::Replay;
@@ -72,6 +72,9 @@ impl Sticky {
     }
 }
 
+/// The variable that has the key where nothing else is said.
+const SECRET: &str = "STICKY_SECRET";
+
 /// Where the configuration is only checked (`docker build`) the key may well be missing: that is a doubt, no mistake.
 fn read_secret(
     keys: &StickyKeys,
@@ -85,16 +88,14 @@ fn read_secret(
             cx.report.error(layers.narrowed("sticky").place("", "secret_env"), message);
             return None;
         }
-        (None, None) => {
-            let message = "[sticky] has no secret; write secret_env = \"STICKY_SECRET\", or secret_file";
-            cx.report.error(layers.place("", "sticky"), message);
-            return None;
-        }
         (Some(file), None) => {
             let read = std::fs::read_to_string(file).map_err(|error| reason(&error));
             ("secret_file", read.map_err(|why| format!("cannot read {}: {why}", file.display())))
         }
-        (None, Some(name)) => ("secret_env", own(name).ok_or_else(|| format!("{name} is not set"))),
+        (None, name) => {
+            let name = name.as_deref().unwrap_or(SECRET);
+            ("secret_env", own(name).ok_or_else(|| format!("{name} is not set")))
+        }
     };
     let place = layers.place("sticky", key);
     let text = read.map_err(|why| {

@@ -6,7 +6,7 @@ use super::super::client::Phase;
 use super::super::extra::By;
 use super::super::{ClientKey, Fact, Proxy};
 use super::run::{Run, Stage};
-use super::{PATIENCE, QUEUE, RunKey, Script};
+use super::{MOST, PATIENCE, QUEUE, RunKey, Script};
 use crate::http::{self, Call, Framing, Path, RequestHead};
 
 impl Script {
@@ -38,6 +38,10 @@ impl Proxy {
         }
         if self.shared.draining {
             self.answer(key, 503, "the server is being stopped", None);
+            return 0;
+        }
+        if self.scripts.runs.len() >= MOST {
+            self.answer(key, 503, "too many wait for scripts", Some(PATIENCE));
             return 0;
         }
         let plain = str::from_utf8(path.plain()).unwrap_or_default();

@@ -28,6 +28,8 @@ slotmap::new_key_type! {
 
 /// Most requests that wait for a script, for all scripts together.
 const QUEUE: usize = 256;
+/// Most requests for scripts at once, bodies that are on their way included.
+const MOST: usize = 1024;
 /// Longest wait for another run of the script to end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -119,6 +121,7 @@ impl Proxy {
     pub fn not_called(&mut self, key: RunKey) {
         self.give_up(key, 503, "the script cannot be started");
         self.bury(key);
+        self.next_calls();
     }
 
     /// The process has ended: with success, or because of this.
@@ -169,7 +172,10 @@ impl Proxy {
         for key in due.map(|(key, _)| key).collect::<Vec<_>>() {
             let Some(run) = self.scripts.runs.get(key) else { continue };
             let (name, after) = (run.script.unit.name.clone(), run.script.config.timeout);
-            log::warn!("{name}: it has not ended after {after:?} (timeout); it is killed");
+            match run.stage {
+                Stage::Ended => log::warn!("{name}: its client has not taken its answer in {after:?} (timeout)"),
+                _ => log::warn!("{name}: it has not ended after {after:?} (timeout); it is killed"),
+            }
             self.give_up(key, 504, "the script did not end in time");
         }
     }
@@ -188,8 +194,8 @@ impl Proxy {
     fn cut(&mut self, key: RunKey) -> Option<ClientKey> {
         let run = self.scripts.runs.get_mut(key)?;
         let client = run.client.take();
-        run.disconnect();
         if run.stage == Stage::Running {
+            run.disconnect();
             self.shared.facts.push_back(Fact::Cut(key));
         } else {
             self.bury(key);

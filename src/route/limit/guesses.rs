@@ -33,7 +33,7 @@ impl Guesses {
         let count = until & 0xff;
         let doubled = 1 << count.checked_sub(FREE)?.min(63);
         let pause = Duration::from_secs(doubled).min(LONGEST);
-        let since = now.saturating_sub(until - nanos(FORGET));
+        let since = now.saturating_sub((until & !0xff).saturating_sub(nanos(FORGET)));
         pause.checked_sub(Duration::from_nanos(since)).filter(|left| !left.is_zero())
     }
 

@@ -2,12 +2,14 @@
 
 mod access;
 mod configuration;
+mod fly;
 mod liveness;
 mod map;
 mod processes;
 mod refusals;
 mod remote;
 mod rules;
+mod scripts;
 mod security;
 mod semantics;
 mod table;

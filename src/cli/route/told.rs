@@ -1,0 +1,175 @@
+//! The steps of a decision as lines, each with the file and line of the rule that it names.
+
+use std::fmt::Write;
+use std::path::{Path as File, PathBuf};
+
+use serde_json::{Value as Json, json};
+use toml::de::DeTable;
+
+use crate::config::Config;
+use crate::http::Path;
+use crate::http::file::file_name;
+use crate::route::{Trace, put_target};
+use crate::unit::{Unit, UnitId};
+
+/// What was told.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// tenantd.toml.
+    text: String,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+struct Step {
+    name: &'static str,
+    /// `tenantd.toml:12` of the rule that has matched.
+    place: Option<String>,
+    /// `None`: nothing matched.
+    what: Option<String>,
+}
+
+/// How it ends.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    status: Option<u16>,
+    location: Option<String>,
+    /// Who answers; `None` if nobody does.
+    by: Option<String>,
+    /// What who answers is asked for, or why nobody does.
+    what: String,
+}
+
+impl Told {
+    pub fn new(directory: &File) -> Self {
+        let text = std::fs::read_to_string(directory.join("tenantd.toml")).unwrap_or_default();
+        Self { text, steps: Vec::new() }
+    }
+
+    /// The path as all rules see it.
+    pub fn path(&mut self, target: &str, path: &Path<'_>) {
+        if path.target() != target {
+            self.told("path", || format!("{target} is {}", path.target()));
+        }
+    }
+
+    /// Whose route it is.
+    pub fn unit_of(&mut self, unit: &Unit) {
+        let Some(step) = self.steps.iter_mut().rfind(|step| step.name == "tenant") else { return };
+        let route = unit.route.as_ref();
+        let host = route.and_then(|route| route.host.as_deref()).unwrap_or_default();
+        let path = route.map_or("", |route| if route.path.is_empty() { "/" } else { &route.path });
+        step.place = Some(unit.source.display().to_string());
+        step.what = Some(format!("{}, whose route is {host}{path}", unit.name));
+    }
+
+    /// The file of a tenant's public directory that is sent in its place.
+    pub fn public(&mut self, unit: &Unit, method: &str, path: &Path<'_>) -> Option<String> {
+        let route = unit.route.as_ref()?;
+        let root = route.public.as_ref().filter(|_| matches!(method, "GET" | "HEAD"))?;
+        let mut name = Vec::new();
+        let sound = file_name(path.path().get(route.path.len()..)?, &mut name);
+        let name = String::from_utf8_lossy(&name).into_owned();
+        let candidates: Vec<PathBuf> = [root.join(&name), root.join(format!("{name}.html"))].into();
+        let found = candidates.iter().find(|file| sound && file.is_file()).map(|file| file.display().to_string());
+        self.told("public", || match &found {
+            Some(found) => format!("{found} is there"),
+            None => format!("no {} below {}", if name.is_empty() { "file" } else { &name }, root.display()),
+        });
+        found
+    }
+
+    /// What a target of a `[[proxy]]` is asked for.
+    pub fn remote(&self, config: &Config, index: usize, path: &Path<'_>) -> String {
+        let mut out = Vec::new();
+        if let Some(rule) = config.proxies.get(index) {
+            put_target(&mut out, rule, path);
+        }
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Where the `index`th table of a section begins.
+    fn place(&self, section: &str, index: usize) -> Option<String> {
+        let table = DeTable::parse(&self.text).ok()?;
+        let offset = table.get_ref().get(section)?.get_ref().as_array()?.iter().nth(index)?.span().start;
+        let line = self.text.get(..offset)?.matches('\n').count() + 1;
+        Some(format!("tenantd.toml:{line}"))
+    }
+
+    /// For people.
+    pub fn text(&self, verdict: &Verdict) -> String {
+        let mut text = String::new();
+        for Step { name, place, what } in &self.steps {
+            let place = place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name:<14} {}{place}", what.as_deref().unwrap_or("-"));
+        }
+        let status = verdict.status.map(|status| format!("{status} ")).unwrap_or_default();
+        let by = verdict.by.as_ref().filter(|_| verdict.location.is_none());
+        let by = by.map(|by| format!("{by} ")).unwrap_or_default();
+        let _ = writeln!(text, "\n→ {status}{by}{}", verdict.location.as_ref().unwrap_or(&verdict.what));
+        text
+    }
+
+    /// For programs.
+    pub fn json(&self, verdict: &Verdict) -> Json {
+        let step = |step: &Step| json!({ "step": step.name, "place": step.place, "what": step.what });
+        json!({
+            "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
+            "answered": verdict.is_answered(),
+            "status": verdict.status,
+            "location": verdict.location,
+            "by": verdict.by,
+            "what": verdict.what,
+        })
+    }
+
+    fn push(&mut self, name: &'static str, place: Option<String>, what: Option<String>) {
+        self.steps.push(Step { name, place, what });
+    }
+}
+
+impl Trace for Told {
+    fn rule(&mut self, step: &'static str, index: usize, what: impl FnOnce() -> String) {
+        let place = self.place(step, index);
+        self.push(step, place, Some(what()));
+    }
+
+    fn told(&mut self, step: &'static str, what: impl FnOnce() -> String) {
+        self.push(step, None, Some(what()));
+    }
+
+    fn unit(&mut self, _: UnitId) {
+        self.push("tenant", None, Some(String::new()));
+    }
+
+    fn none(&mut self, step: &'static str) {
+        self.push(step, None, None);
+    }
+}
+
+impl Verdict {
+    /// Answered by us with this status.
+    pub fn answered(status: u16, by: &str) -> Self {
+        Self { status: Some(status), location: None, by: Some(by.to_owned()), what: String::new() }
+    }
+
+    /// Sent elsewhere.
+    pub fn elsewhere(status: u16, location: String) -> Self {
+        Self { status: Some(status), location: Some(location), by: Some("redirect".to_owned()), what: String::new() }
+    }
+
+    /// Asked of somebody, who chooses the status.
+    pub fn sent(to: &str, target: &str) -> Self {
+        Self { status: None, location: None, by: Some(to.to_owned()), what: target.to_owned() }
+    }
+
+    /// Refused.
+    pub fn refused(status: u16, why: &str) -> Self {
+        Self { status: Some(status), location: None, by: None, what: why.to_owned() }
+    }
+
+    pub fn is_answered(&self) -> bool {
+        self.by.is_some()
+    }
+}

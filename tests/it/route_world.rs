@@ -1,0 +1,83 @@
+//! A configuration in Showcase's shape: 371 tenants, 44 rules, 13 patterns of what is public and more.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path as File;
+
+pub const TENANTS: usize = 371;
+pub const YEARS: std::ops::Range<u64> = 2020..2027;
+
+/// What a generated configuration holds.
+pub struct World {
+    /// Path of the route → name of the unit.
+    pub tenants: BTreeMap<String, String>,
+    pub cities: Vec<String>,
+}
+
+/// The same each time.
+pub fn world() -> World {
+    let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).unwrap_or(0));
+    let cities: Vec<String> = (0..49).map(|n| format!("{}{}ton", letter(n), letter(n / 7))).collect();
+    let mut tenants = BTreeMap::from([
+        ("/showcase".to_owned(), "index".to_owned()),
+        ("/showcase/demo".to_owned(), "demo".to_owned()),
+    ]);
+    for (year, (n, city)) in YEARS.flat_map(|year| cities.iter().enumerate().map(move |city| (year, city))) {
+        // Every seventh city has an event below it, too.
+        for event in ["", "/spring"].iter().take(if n % 7 == 0 { 2 } else { 1 }) {
+            if tenants.len() < TENANTS {
+                let name = format!("showcase@{year}-{city}{}", event.replace('/', "-"));
+                tenants.insert(format!("/showcase/{year}/{city}{event}"), name);
+            }
+        }
+    }
+    World { tenants, cities }
+}
+
+impl World {
+    /// Writes its files.
+    pub fn write(&self, directory: &File) {
+        let mut daemon = String::from(
+            "runtime_directory = \"/run/t\"\n[auth]\nhtpasswd = \"/data/htpasswd\"\nrealm = \"Showcase\"\n\
+             public = [\"/showcase/assets/\", \"*.js\", \"/favicon.ico\"]\nexclude = [\"^/showcase/?$\"",
+        );
+        for year in YEARS {
+            let open: Vec<&str> = self.cities.iter().step_by(3).map(String::as_str).collect();
+            write!(daemon, ", \"^/showcase/{year}/({})/?$\"", open.join("|")).unwrap();
+        }
+        daemon.push_str(
+            "]\n[bots]\naction = \"reject\"\n\
+             [[redirect]]\nfrom = \"^/showcase/(?<year>20[0-9][0-9])$\"\nto = \"/showcase/${year}/\"\nstatus = 301\n\
+             [[redirect]]\nfrom = \"^/events/(.*)$\"\nto = \"/showcase/$1\"\n",
+        );
+        for n in 0..40 {
+            let rule = "status = 308\nmethods = [\"GET\"]";
+            writeln!(daemon, "[[redirect]]\nfrom = \"^/studio-{n}(/.*)?$\"\nto = \"/showcase/studios/{n}$1\"\n{rule}")
+                .unwrap();
+        }
+        daemon.push_str(
+            "[[rewrite]]\nfrom = \"^/s/\"\nto = \"/showcase/\"\n\
+             [[rewrite]]\nfrom = \"^/showcase/(20[0-9][0-9])/([a-z]+)/legacy/\"\nto = \"/showcase/$1/$2/\"\n\
+             [[cgi]]\npath = \"/showcase/update_config\"\nexec = [\"/bin/true\"]\nmethods = [\"POST\"]\n\
+             [[proxy]]\nname = \"password\"\npattern = \"^/showcase/password(/.*)?$\"\ntarget = \"https://origin.example.com/p$1\"\n\
+             [[proxy]]\nname = \"api\"\npath = \"/api\"\ntarget = \"http://127.0.0.1:9\"\n",
+        );
+        let service = "[service]\nexec_start = \"true\"\n[route]\ntrailing_slash = true\n";
+        let mut template = format!("{service}path = \"/showcase/${{path}}\"\n");
+        for (path, name) in &self.tenants {
+            if let (Some(path), Some(name)) = (path.strip_prefix("/showcase/"), name.strip_prefix("showcase@")) {
+                writeln!(template, "[[instance]]\nname = \"{name}\"\nvars = {{ path = \"{path}\" }}").unwrap();
+            }
+        }
+        fs::create_dir(directory.join("units")).unwrap();
+        for (name, text) in [
+            ("tenantd.toml", daemon),
+            ("units/showcase@.toml", template),
+            ("units/index.toml", format!("{service}path = \"/showcase\"\n")),
+            ("units/demo.toml", format!("{service}path = \"/showcase/demo\"\nbots = \"ignore\"\n")),
+        ] {
+            fs::write(directory.join(name), text).unwrap();
+        }
+    }
+}
