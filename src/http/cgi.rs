@@ -94,7 +94,7 @@ fn variable(head: &RequestHead, line: &Line, trusted: bool) -> Option<String> {
         Kind::Protected => !line.name.eq_ignore_ascii_case(b"authorization"),
         Kind::Host | Kind::MaxForwards | Kind::TraceParent | Kind::TraceState => true,
         Kind::ForwardedFor | Kind::ForwardedProto | Kind::ForwardedHost | Kind::Forwarded => trusted,
-        Kind::RealIp | Kind::RequestStart => trusted,
+        Kind::RealIp | Kind::RequestStart | Kind::Fleet => trusted,
         Kind::Hop | Kind::Length | Kind::Coding | Kind::Expect | Kind::Te | Kind::Trailer => false,
         Kind::RequestId | Kind::Accel => false,
     };
