@@ -6,6 +6,7 @@ mod effects;
 mod fatal;
 mod hear;
 mod logs;
+mod maintenance;
 mod open;
 mod parting;
 mod reload;
@@ -300,7 +301,12 @@ impl Init {
                 self.perform(action);
             }
             self.proxy.settle();
-            let Some(fact) = self.proxy.fact() else { return self.follow_end() };
+            let Some(fact) = self.proxy.fact() else {
+                if self.manager.is_done() {
+                    self.proxy.set_ready();
+                }
+                return self.follow_end();
+            };
             let event = match fact {
                 // A SIGCHLD that nobody could send would leave its tenant dead.
                 Fact::Lost => {

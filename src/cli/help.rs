@@ -120,6 +120,12 @@ pub(super) const VERBS: &[(&str, &str, &str, &str)] = &[
         "Without a unit, of all. Exit code 0, or 4 if there is no such unit, 77 as for start.",
     ),
     (
+        "maintenance",
+        "on|off|status [UNIT…]",
+        "the maintenance page in the place of all tenants, or of some",
+        "UNIT is a name or a pattern (web@*); without one, all tenants, and what was said of single ones is forgotten. The last\nword counts, also against [maintenance] of tenantd.toml, and after a reload; a restart of tenantd forgets it. Requests in\nflight end; health checks, redirects, proxies, CGI programs and static files answer as before.\nPrints what is so; with --json also the units in maintenance. Exit code 0, or 4 if there is no such unit with a route, 77\nas for start.",
+    ),
+    (
         "reload",
         "[UNIT…]",
         "use the configuration as it is now",

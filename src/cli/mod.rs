@@ -13,6 +13,7 @@ mod job;
 mod kill;
 mod list;
 mod logs;
+mod maintenance;
 mod options;
 mod placement;
 mod reload;
@@ -89,6 +90,8 @@ pub fn main() -> ExitCode {
         ["status", unit] => state::status(&directory, unit, json),
         ["show", units @ ..] => show::run(&directory, units, options, json),
         ["reset-failed", units @ ..] => kill::reset(&directory, units, json),
+        ["maintenance"] => maintenance::run(&directory, "status", &[], json),
+        ["maintenance", word, units @ ..] => maintenance::run(&directory, word, units, json),
         ["reload"] => reload::run(&directory, json),
         [verb @ ("start" | "stop" | "restart" | "is-active" | "is-failed" | "cat" | "kill")] => {
             usage(&format!("{verb}: which unit? see tenantd list"))

@@ -133,6 +133,7 @@ fn verdict(
 ) -> Verdict {
     match decision {
         Decision::Chosen(chosen) => verdict(Decision::Tenant(chosen.unit), loaded, units, request, path, told),
+        Decision::Placed(away) => verdict(Decision::Away(away), loaded, units, request, path, told),
         Decision::Away(away @ (Away::Replay(_) | Away::Proxy(_) | Away::Redirect(_))) => {
             Verdict::sent("another machine", &away.to_string())
         }

@@ -15,7 +15,8 @@ pub(super) fn list(units: &[UnitStatus]) -> String {
         let pid = unit.pid.map_or("-".to_owned(), |pid| pid.to_string());
         let requests = unit.requests.in_flight + unit.requests.waiting + unit.requests.tunnels;
         let (dot, name) = (dot(&unit.active), &unit.name);
-        let (active, sub, description) = (&unit.active, &unit.sub, &unit.description);
+        let (active, sub) = (&unit.active, &unit.sub);
+        let description = [&*unit.description, if unit.maintenance { " (maintenance)" } else { "" }].concat();
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{dot} {name:<width$}  {active:<12} {sub:<13} {pid:>7}  {requests:>8}  {description}");
     }
@@ -30,6 +31,10 @@ pub(super) fn system(system: &SystemStatus) -> String {
     let mut text = format!("{} tenantd {}\n", dot("active"), system.version);
     let mut row = |key: &str, value: &str| text.push_str(&format!("{key:>11}: {value}\n"));
     row("State", &system.state);
+    row("Readiness", &system.readiness);
+    if !system.maintenance.is_empty() {
+        row("Maintenance", &system.maintenance);
+    }
     row("PID", &system.pid.to_string());
     row("Up", &span(system.up_ms));
     row("Listening", &system.listen.join(", "));
@@ -64,6 +69,9 @@ pub(super) fn unit(unit: &UnitStatus) -> String {
     if !unit.status.is_empty() {
         // Said by the process: nothing in it may drive the operator's terminal.
         row("Status", &format!("{:?}", unit.status));
+    }
+    if unit.maintenance {
+        row("Maintenance", "its clients get the maintenance page");
     }
     let requests = unit.requests;
     let breaker = if requests.breaker_open { ", circuit breaker open" } else { "" };

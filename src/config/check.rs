@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::{Config, RequestLimit, auth, budget, fleet};
-use crate::unit::Listen;
 use crate::unit::layers::Layers;
 use crate::unit::load::Draft;
+use crate::unit::nearest::hint;
 use crate::unit::report::Report;
 use crate::unit::section::Section;
+use crate::unit::{Listen, Target};
 
 /// Names in the runtime directory that are tenantd's own.
 const OWN_SOCKETS: [&str; 2] = ["control.sock", "notify.sock"];
@@ -22,6 +23,8 @@ pub(super) fn together(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>
     }
     proxy_protocol(config, daemon, report);
     limits(config, daemon, drafts, report);
+    health_unit(config, daemon, drafts, report);
+    maintenance(config, daemon, drafts, report);
     fleet::together(config, daemon, drafts, report);
     auth::together(config, daemon, drafts, report);
     budget::check(config, daemon, drafts, report);
@@ -61,11 +64,34 @@ fn limits(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>], report: &m
 
 /// The health check would hide a tenant of the same path.
 fn health(config: &Config, Draft { unit, layers, .. }: &Draft<'_>, report: &mut Report) {
-    if unit.route.as_ref().is_some_and(|route| route.path == config.health.path) {
-        let path = &config.health.path;
+    let checks = [("path", Some(&config.health.path)), ("ready", config.health.ready.as_ref())];
+    let hidden = |path: &String| unit.route.as_ref().is_some_and(|route| route.path == *path);
+    for (key, path) in checks.iter().filter_map(|(key, path)| path.filter(|path| hidden(path)).map(|path| (key, path)))
+    {
         let message =
-            format!("[route] path: \"{path}\" is the health check; change it, or [health] path in tenantd.toml");
+            format!("[route] path: \"{path}\" is the health check; change it, or [health] {key} in tenantd.toml");
         report.error(layers.place("route", "path"), message);
+    }
+}
+
+/// A health check that nobody answers would keep every deploy out.
+fn health_unit(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>], report: &mut Report) {
+    let Some(name) = &config.health.unit else { return };
+    if !drafts.iter().any(|draft| draft.unit.route.is_some() && draft.unit.name == *name) {
+        let routed = drafts.iter().filter(|draft| draft.unit.route.is_some());
+        let hint = hint(name.as_str(), routed.map(|draft| draft.unit.name.as_str()));
+        let message = format!("[health] unit: there is no unit {name} with a route{hint}");
+        report.error(daemon.place("health", "unit"), message);
+    }
+}
+
+/// Where nothing is waited for, the end comes with the beginning.
+fn maintenance(config: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>], report: &mut Report) {
+    let first = |draft: &Draft<'_>| draft.unit.wanted_by.iter().any(|it| matches!(it, Target::Boot | Target::Ready));
+    if config.maintenance.until_ready && !drafts.iter().any(first) {
+        let message =
+            "[maintenance] until_ready: no unit has wanted_by = [\"boot\"] or [\"ready\"], so it ends at once";
+        report.warning(daemon.place("maintenance", "until_ready"), message);
     }
 }
 

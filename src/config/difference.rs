@@ -1,6 +1,6 @@
 //! What a new tenantd.toml means for a daemon that runs: which keys count from now on, and which need a restart. Pure.
 
-use super::{Auth, Bots, Config, Control, Health, Http, Log, Pool, Shutdown};
+use super::{Auth, Bots, Config, Control, Health, Http, Log, Maintenance, Pool, Shutdown, Static};
 use crate::unit::section::Section;
 
 /// The keys that have changed, as `[http] listen`.
@@ -30,6 +30,9 @@ impl Config {
         found.add("", (self.rewrites != new.rewrites).then_some("[[rewrite]]"));
         found.add(Bots::DOC.name, self.bots.changed(&new.bots));
         found.add(Health::DOC.name, self.health.changed(&new.health));
+        found.add(Static::DOC.name, self.files.changed(&new.files));
+        found.add("", (self.cache != new.cache).then_some("[[cache]]"));
+        found.add(Maintenance::DOC.name, self.maintenance.changed(&new.maintenance));
         self.fleet.difference(&new.fleet, &mut found);
         found.add(Auth::DOC.name, self.auth.changed(&new.auth));
         found.add(Pool::DOC.name, self.pool.changed(&new.pool));
@@ -83,6 +86,10 @@ mod tests {
             ],
         ),
         ("limit", &["name", "rate", "burst", "by", "path", "methods", "units"]),
+        ("health", &["path", "ready", "status", "body", "content_type", "unit"]),
+        ("static", &["root", "prefix", "try_files", "extensions", "trailing_slash", "max_age", "immutable"]),
+        ("cache", &["path", "max_age", "immutable"]),
+        ("maintenance", &["enabled", "page", "until_ready", "retry_after"]),
         (
             "proxy",
             &[
@@ -128,7 +135,6 @@ mod tests {
         ("redirect", &["from", "to", "status", "methods", "host"]),
         ("rewrite", &["from", "to", "methods"]),
         ("bots", &["action", "agents"]),
-        ("health", &["path"]),
         ("machine", &["id", "region", "app"]),
         (
             "replay",

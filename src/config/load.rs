@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-use super::{Cgi, Config, Diagnostic, Fleet, Redirect, Remote, RequestLimit, Rewrite, SECTIONS, Top};
+use super::{CacheRule, Cgi, Config, Diagnostic, Fleet, Redirect, Remote, RequestLimit, Rewrite, SECTIONS, Top};
 use super::{cgi, check};
 use crate::unit::layers::{Layer, Layers};
 use crate::unit::report::{Place, Report};
@@ -140,6 +140,9 @@ fn read(
         rewrites: Rewrite::read_all(layers, &mut cx),
         bots: section(layers, &mut cx),
         health: section(layers, &mut cx),
+        files: section(layers, &mut cx),
+        cache: CacheRule::read_all(layers, &mut cx),
+        maintenance: section(layers, &mut cx),
         fleet: Fleet::read(layers, own, host_name(), &mut cx),
         auth: section(layers, &mut cx),
         pool: section(layers, &mut cx),

@@ -3,14 +3,17 @@
 mod auth;
 mod bots;
 mod budget;
+mod cache;
 mod cgi;
 mod check;
 mod destination;
 mod difference;
 mod expression;
 mod fleet;
+mod health;
 mod limit;
 mod load;
+mod maintenance;
 mod network;
 mod pem;
 mod proxy;
@@ -18,6 +21,7 @@ mod redirect;
 mod replacement;
 mod rewrite;
 mod rule;
+mod static_files;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -29,6 +33,7 @@ use std::time::Duration;
 pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
 pub use bots::Bots;
+pub use cache::CacheRule;
 pub use cgi::Cgi;
 pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
@@ -37,14 +42,17 @@ pub use fleet::{
     Fallback, Fleet, Machine, Pair, Place, PlaceBy, Placement, PlacementKeys, Replay, ReplayKeys, SameSite, Secret,
     Sticky, StickyKeys, Variant, Via,
 };
+pub use health::Health;
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
+pub use maintenance::Maintenance;
 pub use network::Network;
 pub use proxy::{Authorities, Paths, ProxyKeys, Remote, Strip};
 pub use redirect::{Redirect, RedirectKeys};
 pub use replacement::Replacement;
 pub use rewrite::{Rewrite, RewriteKeys};
 pub use rule::When;
+pub use static_files::Static;
 pub use template::{Asking, FieldTemplate, PathTemplate};
 
 use crate::unit::layers::Node;
@@ -59,6 +67,9 @@ pub const SECTIONS: &[SectionDoc] = &[
     Top::DOC,
     Http::DOC,
     Health::DOC,
+    Static::DOC,
+    CacheRule::DOC,
+    Maintenance::DOC,
     fleet::SECTIONS[0],
     fleet::SECTIONS[1],
     fleet::SECTIONS[2],
@@ -98,6 +109,12 @@ pub struct Config {
     pub bots: Bots,
     /// The health check that needs no tenant.
     pub health: Health,
+    /// Files of the front door.
+    pub files: Static,
+    /// How long files may be kept.
+    pub cache: Vec<CacheRule>,
+    /// A page in the place of tenants.
+    pub maintenance: Maintenance,
     /// This machine among others.
     pub fleet: Fleet,
     /// Paths that a script answers.
@@ -127,6 +144,9 @@ impl Default for Config {
             rewrites: Vec::new(),
             bots: Bots::default(),
             health: Health::default(),
+            files: Static::default(),
+            cache: Vec::new(),
+            maintenance: Maintenance::default(),
             fleet: Fleet::default(),
             auth: Auth::default(),
             pool: Pool::default(),
@@ -190,15 +210,6 @@ section! {
         /// Most connections of one client (of IPv6: of one /64) at once; trusted proxies may have more. Beyond it connections
         /// are closed. Default: no limit.
         connections_per_client: Option<usize> as some_positive = None;
-    }
-}
-
-section! {
-    /// The health check that needs no tenant.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct Health in "health" (fields) {
-        /// Exact path that tenantd answers itself; default `/up`.
-        path: String as path = "/up".to_owned();
     }
 }
 

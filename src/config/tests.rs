@@ -212,7 +212,10 @@ fn every_key_of_the_daemon() {
         connections = 8\n[[proxy]]\nname = 'pw'\npattern = '^/password(/.*)'\ntarget = 'unix:/run/pw.sock:/x$1'\n\
         [[cgi]]\npath = '/a'\nexec = \"x 'y z'\"\nmethods = ['PUT']\nuser = 'root'\ngroup = '7'\nallowed_users = ['ann']\n\
         environment = { A = 'b' }\npass_environment = ['C']\nworking_directory = '/w'\ntimeout = '5m'\n\
-        reload_config = true\nmemory_max = '1M'\nrunning = 2\n[[cgi]]\npath = '/b/*'\nexec = 'x'\n[health]\npath = '/alive'\n[auth]\nhtpasswd = '/h'\n\
+        reload_config = true\nmemory_max = '1M'\nrunning = 2\n[[cgi]]\npath = '/b/*'\nexec = 'x'\n[health]\npath = '/alive'\nready = '/ready'\nstatus = 204\nbody = 'x'\ncontent_type = 'a/b'\nunit = 'web'\n\
+        [static]\nroot = '/p'\nprefix = '/s'\ntry_files = ['.htm']\nextensions = ['css']\ntrailing_slash = true\nmax_age = 0\n\
+        immutable = true\n[[cache]]\npath = '/assets/'\nmax_age = '365d'\nimmutable = true\n[[cache]]\npath = '/x'\n\
+        [maintenance]\nenabled = true\npage = '/503.html'\nuntil_ready = true\nretry_after = 9\n[auth]\nhtpasswd = '/h'\n\
         realm = 'R'\npublic = ['/a/']\nexclude = ['^/$']\nplain = true\n[pool]\nboots = 6\n\
         [shutdown]\nbudget = '7s'\n[log]\naccess = false\ntimestamps = false\n[control]\nmode = '0660'";
     let expected = Config {
@@ -252,6 +255,33 @@ fn every_key_of_the_daemon() {
                 units: vec![],
             },
         ],
+        health: Health {
+            path: "/alive".into(),
+            ready: Some("/ready".into()),
+            status: 204,
+            body: "x".into(),
+            content_type: "a/b".into(),
+            unit: Name::new("web").ok(),
+        },
+        files: Static {
+            root: Some("/p".into()),
+            prefix: "/s".into(),
+            try_files: vec![".htm".into()],
+            extensions: vec!["css".into()],
+            trailing_slash: true,
+            max_age: Some(Duration::ZERO),
+            immutable: true,
+        },
+        cache: vec![
+            CacheRule { path: "/assets/".into(), max_age: Some(Duration::from_secs(365 * 86400)), immutable: true },
+            CacheRule { path: "/x".into(), max_age: None, immutable: false },
+        ],
+        maintenance: Maintenance {
+            enabled: true,
+            page: Some("/503.html".into()),
+            until_ready: true,
+            retry_after: Duration::from_secs(9),
+        },
         scripts: vec![
             Cgi {
                 path: "/a".into(),
@@ -280,7 +310,6 @@ fn every_key_of_the_daemon() {
             when: redirect(("^/c", "/d?"), 302, &["POST"], None).when,
         }],
         bots: Bots { action: unit::BotAction::StaticOnly, agents: vec![Expression::new("^curl/").unwrap()] },
-        health: Health { path: "/alive".into() },
         fleet: fleet(),
         auth: Auth {
             htpasswd: Some("/h".into()),
@@ -294,7 +323,8 @@ fn every_key_of_the_daemon() {
         log: Log { access: false, timestamps: false },
         control: Control { mode: 0o660 },
     };
-    assert_eq!(loaded(&[("tenantd.toml", &format!("{text}\n{FLEET}"))]).config, expected);
+    let web = ("units/web.toml", "[service]\nexec_start = 'a'\n[route]\npath = '/w'\n[unit]\nwanted_by = ['boot']");
+    assert_eq!(loaded(&[("tenantd.toml", &format!("{text}\n{FLEET}")), web]).config, expected);
     let one = loaded(&[("tenantd.toml", "http.listen = '0.0.0.0:80'")]);
     assert_eq!(one.config.http.listen, ["0.0.0.0:80".parse().unwrap()]);
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::maintenance::{MaintenanceStatus, MaintenanceWord};
 use crate::unit::Diagnostic;
 
 /// Longest question in bytes.
@@ -73,6 +74,13 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unit: Option<String>,
     },
+    /// Show the maintenance page in the place of tenants, or no longer.
+    Maintenance {
+        /// What to do.
+        word: MaintenanceWord,
+        /// Names or patterns (`web@*`); all tenants if there is none.
+        units: Vec<String>,
+    },
     /// A defect on purpose, to see that it is contained. Debug builds only.
     #[cfg(debug_assertions)]
     Panic,
@@ -86,7 +94,15 @@ pub enum Request {
 impl Request {
     /// It changes nothing: whoever can connect may ask it.
     pub fn only_reads(&self) -> bool {
-        matches!(self, Self::List | Self::System | Self::Status { .. } | Self::Show { .. } | Self::Logs { .. })
+        matches!(
+            self,
+            Self::List
+                | Self::System
+                | Self::Status { .. }
+                | Self::Show { .. }
+                | Self::Logs { .. }
+                | Self::Maintenance { word: MaintenanceWord::Status, .. }
+        )
     }
 }
 
@@ -135,6 +151,11 @@ pub enum Answer {
     },
     /// To `kill` and `reset`: done.
     Done,
+    /// To `maintenance`.
+    Maintenance {
+        /// What is so now.
+        maintenance: MaintenanceStatus,
+    },
     /// To `reload`: the new configuration is used.
     Reloaded {
         /// What has changed.
@@ -253,6 +274,9 @@ pub struct UnitStatus {
     pub retry_ms: Option<u64>,
     /// Its requests.
     pub requests: Requests,
+    /// Its clients get the maintenance page.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub maintenance: bool,
     /// Its last lines; only in `status`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tail: Vec<String>,
@@ -298,6 +322,12 @@ pub struct SystemStatus {
     pub up_ms: u64,
     /// `running` or `stopping`.
     pub state: String,
+    /// `ready`, `not ready: waits for …`, or `stopping`: what the readiness check knows.
+    #[serde(default)]
+    pub readiness: String,
+    /// For whom the maintenance page is on; empty: for nobody.
+    #[serde(default)]
+    pub maintenance: String,
     /// Addresses of the front door.
     pub listen: Vec<String>,
     /// Units.

@@ -94,9 +94,9 @@ fn variable(head: &RequestHead, line: &Line, trusted: bool) -> Option<String> {
         Kind::Protected => !line.name.eq_ignore_ascii_case(b"authorization"),
         Kind::Host | Kind::MaxForwards | Kind::TraceParent | Kind::TraceState => true,
         Kind::ForwardedFor | Kind::ForwardedProto | Kind::ForwardedHost | Kind::Forwarded => trusted,
-        Kind::RealIp | Kind::RequestStart => trusted,
+        Kind::RealIp | Kind::RequestStart | Kind::Fleet => trusted,
         Kind::Hop | Kind::Length | Kind::Coding | Kind::Expect | Kind::Te | Kind::Trailer => false,
-        Kind::RequestId | Kind::Accel | Kind::Fleet => false,
+        Kind::RequestId | Kind::Accel => false,
     };
     let plain = line.name.iter().all(|&b| b.is_ascii_alphanumeric() || b == b'-');
     if !passes || !plain || line.name.eq_ignore_ascii_case(b"content-type") {

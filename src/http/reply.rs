@@ -3,6 +3,7 @@
 use super::date::Date;
 use super::fields::{lines_of, names};
 use super::framing::Version;
+use super::maintenance;
 use super::put::{put, put_connection, put_decimal, put_field, put_line};
 
 /// An answer of ours.
@@ -64,6 +65,15 @@ pub enum Content<'a> {
     },
     /// A page for people who wait for a boot; it asks again by itself.
     Starting,
+    /// The maintenance page, which nobody keeps.
+    Maintenance {
+        /// A file with its Content-Type; else our own words, in the format that the client likes best.
+        page: Option<(&'a str, &'a [u8])>,
+        /// The request's Accept field.
+        accept: Option<&'a [u8]>,
+        /// Our page asks again by itself after `retry_after`.
+        again: bool,
+    },
 }
 
 /// Seconds after which the page of [`Content::Starting`] asks again.
@@ -72,18 +82,32 @@ pub const REFRESH: u32 = 2;
 /// Appends the whole answer.
 pub fn reply(out: &mut Vec<u8>, r: &Reply) {
     match r.content {
-        Content::As { content_type, body } => put_reply(out, r, content_type, body),
+        Content::As { content_type, body } => put_reply(out, r, content_type, body.as_bytes()),
         Content::Page { detail, accept } => {
             let format = Format::of(accept);
-            put_reply(out, r, format.content_type(), &format.page(r, detail));
+            put_reply(out, r, format.content_type(), format.page(r, detail).as_bytes());
         }
-        Content::Starting => put_reply(out, r, Format::Html.content_type(), &starting(r)),
+        Content::Starting => put_reply(out, r, Format::Html.content_type(), starting(r).as_bytes()),
+        Content::Maintenance { page: Some((content_type, body)), .. } => put_reply(out, r, content_type, body),
+        Content::Maintenance { page: None, accept, again } => {
+            let format = Format::of(accept);
+            let body = match format {
+                Format::Html => maintenance::page(r.retry_after.filter(|_| again), r.request_id),
+                Format::Json | Format::Text => format.page(r, maintenance::DETAIL),
+            };
+            put_reply(out, r, format.content_type(), body.as_bytes());
+        }
     }
 }
 
 /// The client prefers a page for people to a line of text.
 pub fn wants_html(accept: Option<&[u8]>) -> bool {
     Format::of(accept) == Format::Html
+}
+
+/// The client takes a page for people: it prefers one, or says nothing of formats.
+pub fn takes_page(accept: Option<&[u8]>) -> bool {
+    matches!(Format::named(accept), Some(Format::Html) | None)
 }
 
 /// The reason phrase of a status (RFC 9110 §15, RFC 6585); empty for one that we do not know.
@@ -124,7 +148,7 @@ pub fn reason_phrase(status: u16) -> &'static str {
     }
 }
 
-fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &str) {
+fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &[u8]) {
     out.reserve(body.len() + 512);
     out.extend_from_slice(b"HTTP/1.1 ");
     put_decimal(out, r.status.into());
@@ -137,7 +161,9 @@ fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &str) {
         put_decimal(out, body.len() as u64);
         out.extend_from_slice(b"\r\n");
     }
-    if r.status >= 400 {
+    if matches!(r.content, Content::Maintenance { .. }) {
+        put_field(out, "Cache-Control", b"no-cache, no-store, must-revalidate");
+    } else if r.status >= 400 {
         put_field(out, "Cache-Control", b"no-store");
     }
     if let Some(seconds) = r.retry_after {
@@ -158,7 +184,7 @@ fn put_reply(out: &mut Vec<u8>, r: &Reply, content_type: &str, body: &str) {
     put_connection(out, r.version, !r.keep_alive);
     out.extend_from_slice(b"\r\n");
     if !r.head_only && !matches!(r.status, 204 | 304) {
-        out.extend_from_slice(body.as_bytes());
+        out.extend_from_slice(body);
     }
 }
 
@@ -194,16 +220,19 @@ enum Format {
 impl Format {
     /// The first media range of Accept that we can serve; text for the rest, and for curl's `*/*`.
     fn of(accept: Option<&[u8]>) -> Format {
+        Self::named(accept).unwrap_or(Format::Text)
+    }
+
+    fn named(accept: Option<&[u8]>) -> Option<Format> {
         let ranges = accept.unwrap_or_default().split(|&b| b == b',');
-        ranges
-            .map(|range| range.split(|&b| b == b';').next().unwrap_or_default().trim_ascii())
-            .find_map(|range| match range {
+        ranges.map(|range| range.split(|&b| b == b';').next().unwrap_or_default().trim_ascii()).find_map(|range| {
+            match range {
                 _ if range.eq_ignore_ascii_case(b"text/html") => Some(Format::Html),
                 _ if range.eq_ignore_ascii_case(b"application/json") => Some(Format::Json),
                 _ if range.eq_ignore_ascii_case(b"text/plain") => Some(Format::Text),
                 _ => None,
-            })
-            .unwrap_or(Format::Text)
+            }
+        })
     }
 
     fn content_type(self) -> &'static str {
@@ -257,7 +286,7 @@ fn html(r: &Reply, head: &str, title: &str, detail: &str) -> String {
     page
 }
 
-fn escape(page: &mut String, text: &str) {
+pub(super) fn escape(page: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '<' => page.push_str("&lt;"),

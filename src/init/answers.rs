@@ -29,6 +29,7 @@ impl Init {
                 None => Answer::NoSuchUnit { unit },
             },
             Request::Reset { unit } => self.reset(unit),
+            Request::Maintenance { word, units } => self.maintain(word, &units),
             Request::Start { unit } => return self.ask(operator, unit, JobKind::Start),
             Request::Stop { unit } => return self.ask(operator, unit, JobKind::Stop),
             Request::Reload => return self.reload(Some(operator)),
@@ -109,6 +110,8 @@ impl Init {
             pid: std::process::id(),
             up_ms: millis(self.now - self.started),
             state: if self.stopping { "stopping" } else { "running" }.to_owned(),
+            readiness: self.told_readiness(),
+            maintenance: self.maintenance_words(),
             listen: self.listen.clone(),
             units: self.manager.ids().count(),
             active: in_state(ActiveState::Active),
@@ -150,6 +153,7 @@ impl Init {
                 tunnels: load.tunnels,
                 breaker_open: load.breaker_open,
             },
+            maintenance: unit.route.is_some() && self.proxy.is_maintained(Some(id)),
             tail: if with_tail { self.journal.tail(&unit.name) } else { Vec::new() },
         })
     }

@@ -43,6 +43,7 @@ impl Init {
             sheet.add("RequestsWaiting", load.waiting);
             sheet.add("WebSockets", load.tunnels);
             sheet.add("CircuitBreaker", if load.breaker_open { "open" } else { "closed" });
+            sheet.add("Maintenance", yes(unit.route.is_some() && self.proxy.is_maintained(Some(id))));
             header(&mut sheet, unit);
             service(&mut sheet, unit);
             process(&mut sheet, unit);
@@ -72,6 +73,8 @@ impl Init {
         sheet.add("NNames", self.manager.ids().count());
         sheet.add("NActiveUnits", count(ActiveState::Active));
         sheet.add("NFailedUnits", failed);
+        sheet.add("Readiness", self.told_readiness());
+        sheet.add("Maintenance", self.maintenance_words());
         sheet.add("Listen", self.listen.join(" "));
         sheet.add("NotifySocket", self.notify_path.display());
         sheet.add("Lowered", self.inherited.notes.join("; "));

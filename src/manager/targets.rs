@@ -2,13 +2,14 @@
 
 use super::job::Word;
 use super::{Entry, Manager};
-use crate::unit::{Target, UnitId};
+use crate::unit::{Name, Target, UnitId};
 
 /// Which targets have been reached.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Targets {
     booted: bool,
     ready: bool,
+    done: bool,
     lull: Lull,
 }
 
@@ -28,6 +29,26 @@ impl Manager {
     /// Every unit that boot wants is up, has finished, or has failed once.
     pub fn is_ready(&self) -> bool {
         self.targets.ready
+    }
+
+    /// And every unit that ready wants, too. Once so, it stays so.
+    pub fn is_done(&self) -> bool {
+        self.targets.done
+    }
+
+    /// The units that [`Manager::is_done`] waits for, in the order of their names.
+    pub fn awaited(&self) -> Vec<&Name> {
+        let open = self.units.values().filter(|entry| !self.targets.done && self.gates(entry));
+        let mut names: Vec<_> = open.map(|entry| &entry.unit.name).collect();
+        names.sort();
+        names
+    }
+
+    /// Boot or ready wants it, and it has not done its work.
+    fn gates(&self, entry: &Entry) -> bool {
+        let wanted = |target| entry.unit.wanted_by.contains(&target);
+        let of_boot = wanted(Target::Boot) && !self.targets.ready && !entry.tried;
+        of_boot || wanted(Target::Ready) && (!self.targets.ready || !entry.tried || entry.job.is_some())
     }
 
     /// What boot wants has been started.
@@ -71,6 +92,7 @@ impl Manager {
             self.targets.ready = true;
             self.start_target(Target::Ready);
         }
+        self.targets.done |= self.targets.ready && !self.units.values().any(|entry| self.gates(entry));
         if self.targets.lull == Lull::Busy && self.counts.quiet() {
             self.targets.lull = Lull::Idle;
             self.start_target(Target::Idle);

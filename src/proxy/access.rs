@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use super::exchange::Exchange;
+use super::extra::By;
 use crate::unit::UnitId;
 
 /// Access lines of this turn, in one piece of memory that is used again.
@@ -28,7 +29,7 @@ impl AccessLog {
     /// Adds the line of a finished exchange. `ready`: when the tenant got ready.
     pub fn push(&mut self, exchange: &Exchange, ready: Option<Instant>, now: Instant) {
         // A health check each second that goes well is not worth a line.
-        let healthy = exchange.unit.is_none() && exchange.leg().is_none() && exchange.status == 200;
+        let healthy = exchange.by == By::Health && exchange.unit.is_none() && exchange.status < 400;
         if !self.on || healthy {
             return;
         }

@@ -2,6 +2,7 @@
 //! where it waits.
 
 use super::exchange::Exchange;
+use super::extra::By;
 use super::session::unix_ms;
 use super::upstream::Admission;
 use super::{ClientKey, Proxy, Shared};
@@ -29,9 +30,8 @@ impl Proxy {
                 return 0;
             }
         };
-        if self.front.is_health(path.path()) {
-            self.answer(key, 200, "", None);
-            return 0;
+        if let Some(check) = self.front.check(path.path()) {
+            return self.answer_check(key, check, &RequestHead { target: path.target(), ..*head }, rest);
         }
         if !self.lets_in(key, head, &path) {
             return 0;
@@ -55,13 +55,31 @@ impl Proxy {
         match decision {
             Decision::Elsewhere(elsewhere) => self.send_elsewhere(key, &elsewhere, rest),
             Decision::Cgi(script) => self.call_script(key, script, head, &path, rest),
-            Decision::Tenant(unit) => self.admit(key, unit, head, rest),
-            Decision::Chosen(chosen) => self.admit_chosen(key, &chosen, head, rest),
             Decision::Away(away) => self.send_away(key, &away, head, &path, rest),
-            Decision::Files(unit) => self.admit_robot(key, unit, head, rest),
             Decision::Robot => self.refuse_robot(key),
             Decision::Remote(index) => self.admit_remote(key, index, head, &path, rest),
-            Decision::NotFound => {
+            behind => self.serve(key, &behind, head, &path, rest),
+        }
+    }
+
+    /// Behind all rules: a file of the front door, else the maintenance page, else the tenant, or nobody.
+    fn serve(
+        &mut self,
+        key: ClientKey,
+        behind: &Decision,
+        head: &RequestHead<'_>,
+        path: &Path<'_>,
+        rest: &[u8],
+    ) -> usize {
+        if self.serve_static(key, head) || self.maintain_instead(key, behind) {
+            return 0;
+        }
+        match behind {
+            Decision::Tenant(unit) => self.admit(key, *unit, head, rest),
+            Decision::Chosen(chosen) => self.admit_chosen(key, chosen, head, rest),
+            Decision::Placed(away) => self.send_away(key, away, head, path, rest),
+            Decision::Files(unit) => self.admit_robot(key, *unit, head, rest),
+            _ => {
                 self.answer(key, 404, "no application answers here", None);
                 0
             }
@@ -108,7 +126,9 @@ impl Proxy {
             self.answer(key, 503, "the application is not available", Some(after));
             return None;
         }
-        let sleeps = admission == Admission::Wait && self.let_sleep(key, unit, head.target);
+        // Whoever has a tenant answer health checks wants it up.
+        let probes = self.clients.get(key).is_some_and(|client| client.exchange.by == By::Health);
+        let sleeps = admission == Admission::Wait && !probes && self.let_sleep(key, unit, head.target);
         let paged = !sleeps && self.has_scout(unit) && self.show_page(key);
         (!sleeps && !paged).then_some(admission)
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::exchange::Exchange;
+use super::files::{Found, Miss};
 use super::remote::Leg;
 
 /// Both, with their memory, which a connection keeps once it has needed it.
@@ -13,6 +14,8 @@ pub(super) struct Extra {
     /// Where the request is sent, if not to a tenant.
     leg: Option<Leg>,
     user: String,
+    /// What the thread has found, where a request is read again for it.
+    looked: Option<Result<Found, Miss>>,
 }
 
 /// Who answered, for the log, where it is not the tenant.
@@ -23,6 +26,10 @@ pub(super) enum By {
     Tenant,
     /// A file.
     File,
+    /// The maintenance page.
+    Maintenance,
+    /// The health check.
+    Health,
     /// Fly's proxy, which is asked to replay the request.
     Replay,
     /// Another machine, or none that could be reached.
@@ -45,6 +52,8 @@ impl By {
         match self {
             Self::Tenant => None,
             Self::File => Some("file"),
+            Self::Maintenance => Some("maintenance"),
+            Self::Health => Some("health"),
             Self::Replay => Some("replay"),
             Self::Machine => Some("machine"),
             Self::Proxy => Some("proxy"),
@@ -100,6 +109,16 @@ impl Exchange {
         self.extra.as_deref().map(|extra| extra.user.as_str()).filter(|user| !user.is_empty())
     }
 
+    /// A file was looked for, and the request is read again.
+    pub fn keep_looked(&mut self, looked: Result<Found, Miss>) {
+        self.extra.get_or_insert_default().looked = Some(looked);
+    }
+
+    /// What came of it.
+    pub fn take_looked(&mut self) -> Option<Result<Found, Miss>> {
+        self.extra.as_mut()?.looked.take()
+    }
+
     /// Nothing any more.
     pub fn clear_extra(&mut self) {
         if let Some(extra) = &mut self.extra {
@@ -107,6 +126,7 @@ impl Exchange {
             extra.noted.clear();
             extra.leg = None;
             extra.user.clear();
+            extra.looked = None;
         }
     }
 }

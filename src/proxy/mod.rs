@@ -23,10 +23,12 @@ mod files;
 mod forward;
 mod gate;
 mod gather;
+mod health;
 mod ids;
 mod last;
 mod listener;
 mod loss;
+mod maintenance;
 mod peers;
 mod pool;
 mod preamble;
@@ -70,8 +72,10 @@ use client::Client;
 use conn::{Conn, Origin};
 use door::Doors;
 use files::Files;
+use health::Health;
 use ids::Ids;
 pub use listener::Listener;
+use maintenance::Maintenance;
 use remote::Remotes;
 use timers::Timers;
 use upstream::Upstream;
@@ -133,6 +137,8 @@ pub struct Proxy {
     limits: Limits,
     doors: Doors,
     files: Files,
+    health: Health,
+    maintenance: Maintenance,
     remotes: Remotes,
     scripts: Scripts,
     auth: Auth,
@@ -219,6 +225,8 @@ impl Proxy {
             auth: Auth::new(&waker, now)?,
             remotes: Remotes::new(waker.clone()),
             files: Files::new(waker),
+            health: Health::new(&config.health),
+            maintenance: Maintenance::new(config),
             scripts: Scripts::default(),
             room: false,
             shared,

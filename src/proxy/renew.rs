@@ -19,6 +19,9 @@ impl Proxy {
         self.doors.peers.configure(config.http.connections_per_client, counted);
         self.shared.access.switch(config.log.access);
         self.front.configure(config);
+        self.files.configure(config);
+        self.health.configure(&config.health);
+        self.maintenance.configure(config);
         self.configure_remotes(&crate::route::remotes(config));
         self.scripts.configure(&config.scripts);
         self.auth.configure(config.auth.plain);

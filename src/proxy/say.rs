@@ -11,6 +11,10 @@ pub(super) enum Say<'a> {
     Excess(Quota<'a>),
     /// A line of text.
     Text(&'a str),
+    /// This.
+    As { content_type: &'a str, body: &'a str },
+    /// The maintenance page: this file, with its type, or ours.
+    Maintenance(Option<(&'a str, &'a [u8])>),
     /// Instructions for Fly's proxy.
     Replay(&'a str),
     /// The application is being started; the page asks again by itself.
@@ -18,9 +22,11 @@ pub(super) enum Say<'a> {
 }
 
 impl<'a> Say<'a> {
-    /// The body, for a client that accepts this.
-    pub fn content(self, accept: Option<&'a [u8]>) -> Content<'a> {
+    /// The body, for a client that accepts this; `line`: its request line.
+    pub fn content(self, accept: Option<&'a [u8]>, line: &[u8]) -> Content<'a> {
         match self {
+            Self::As { content_type, body } => Content::As { content_type, body },
+            Self::Maintenance(page) => Content::Maintenance { page, accept, again: line.starts_with(b"GET ") },
             Self::Text(body) => Content::As { content_type: "text/plain; charset=utf-8", body },
             Self::Replay(body) => Content::As { content_type: "application/vnd.fly.replay+json", body },
             Self::Detail(detail) => Content::Page { detail, accept },

@@ -109,6 +109,7 @@ impl Proxy {
                 let taken = self.begin(key, &head, &bytes[head.len..]) + head.len;
                 // It is read again when it is known whether its password is right.
                 let waits = self.clients.get(key).is_some_and(|client| client.phase == Phase::Auth);
+                let waits = waits || self.waits_for_file(key);
                 self.keep_input(key, &bytes[if waits { 0 } else { taken }..]);
                 // We may have answered already: then these bytes are the next request.
                 if let Some(client) = self.clients.get_mut(key) {
@@ -183,7 +184,7 @@ impl Proxy {
             allow: matches!(status, 204 | 405).then_some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             request_id: exchange.words.id(),
             added: exchange.added(),
-            content: say.content(exchange.words.accept()),
+            content: say.content(exchange.words.accept(), exchange.words.line()),
         };
         let out = client.output.open(&mut self.shared.pool);
         let before = out.len();

@@ -172,7 +172,7 @@ fn span(span: Duration) -> String {
 /// Fly's proxy says that it has been there. Anyone else may say what he likes.
 fn came_back(request: &Request<'_>, sign: &str) -> bool {
     let signed = |name: &&str| request.fields.find(name) == Some(sign.as_bytes());
-    request.trusted && (has_failed(request) || RETRY.iter().any(|name| signed(&name)))
+    request.trusted && (has_failed(request) || RETRY.iter().any(signed))
 }
 
 /// Fly's proxy says that a replay of ours did not succeed.

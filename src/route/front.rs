@@ -61,8 +61,10 @@ pub enum Decision {
     Tenant(UnitId),
     /// A tenant, with something special about it.
     Chosen(Chosen),
-    /// Another machine, region or app.
+    /// Another machine, region or app, by a `[[replay]]`.
     Away(Away),
+    /// The machine that has the tenant, or the client.
+    Placed(Away),
     /// This tenant's files, and never the tenant: a robot asks.
     Files(UnitId),
     /// A robot, which gets nothing: 403.
@@ -71,10 +73,20 @@ pub enum Decision {
     NotFound,
 }
 
+/// A health check: what a path asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Check {
+    /// Whether tenantd, or the tenant of the check, is alive.
+    pub alive: bool,
+    /// Whether it is ready.
+    pub ready: bool,
+}
+
 /// All rules of the front door.
 #[derive(Debug, Default)]
 pub struct Front {
     health: String,
+    ready: Option<String>,
     remotes: Remotes,
     scripts: Vec<Cgi>,
     reroutes: Reroutes,
@@ -97,6 +109,7 @@ impl Front {
     /// Other rules from now on; routes stay.
     pub fn configure(&mut self, config: &Config) {
         self.health.clone_from(&config.health.path);
+        self.ready.clone_from(&config.health.ready);
         self.fleet.configure(config);
         self.remotes.configure(&config.proxies);
         self.scripts.clone_from(&config.scripts);
@@ -144,6 +157,12 @@ impl Front {
         path == self.health
     }
 
+    /// The health check of this path, if it is one.
+    pub fn check(&self, path: &str) -> Option<Check> {
+        let check = Check { alive: path == self.health, ready: self.ready.as_deref() == Some(path) };
+        (check.alive || check.ready).then_some(check)
+    }
+
     /// Whether a request needs a name and a password. Asked before all rules but the health check.
     pub fn access(&self, host: &str, path: &Path<'_>) -> Access<'_> {
         let unit = if self.guard.asks_tenants() { self.tenants.find(host, path.path()) } else { None };
@@ -186,6 +205,7 @@ impl Front {
         match self.fleet.decide(unit, request, path, trace) {
             // The machine of a tenant that is elsewhere judges its robots.
             Decision::Tenant(_) | Decision::Chosen(_) if only_files => Decision::Files(unit),
+            Decision::Away(away) => Decision::Placed(away),
             decision => decision,
         }
     }

@@ -108,10 +108,11 @@ impl Kind {
             b"weight" => Self::Between(1, 10_000),
             b"memory" | b"tasks" => Self::Size,
             b"count_limit" | b"byte_limit" | b"time_limit" => Self::Rlimit,
-            b"groups" | b"directories" | b"methods" | b"patterns" | b"roots" | b"public" | b"expressions" => {
-                Self::List(&Self::Text)
-            }
+            b"groups" | b"directories" | b"methods" | b"patterns" | b"roots" | b"suffixes" | b"extensions"
+            | b"public" | b"expressions" => Self::List(&Self::Text),
             b"accel" => Self::Variables,
+            b"some_age" => Self::Duration,
+            b"status" => Self::Between(200, 599),
             b"addresses" | b"more_addresses" => Self::OneOrMore(&Self::Text),
             b"variables" => Self::List(&Self::Text),
             b"some_positive" => Self::Integer,
@@ -124,7 +125,8 @@ impl Kind {
                 Self::Text
             }
             b"cookie_path" => Self::Text,
-            b"some_path" | b"expression" | b"url" | b"health_path" | b"authorities" => Self::Text,
+            b"some_path" | b"content_type" | b"beginning" | b"expression" | b"url" | b"health_path"
+            | b"authorities" => Self::Text,
             b"urls" => Self::List(&Self::Text),
             b"request_fields" | b"answer_fields" => Self::Variables,
             b"choice" => Self::Boolean,

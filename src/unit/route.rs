@@ -114,7 +114,7 @@ fn own_realm(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<String>> {
 }
 
 /// A directory of files.
-fn root(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<PathBuf>> {
+pub(crate) fn root(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<PathBuf>> {
     let path = PathBuf::read(node, cx)?;
     cx.good(node.place, check_root(&path))?;
     Some(Some(path.components().collect()))

@@ -126,9 +126,10 @@ pub(crate) fn check_keys(doc: &SectionDoc, all: &[SectionDoc], file: usize, tabl
             continue;
         }
         let elsewhere = all.iter().find(|other| other.keys.iter().any(|known| known.name == name));
+        let near = hint(name, doc.keys.iter().map(|known| known.name));
         let hint = match elsewhere {
-            Some(other) => format!("; it belongs {}", whereabouts(other)),
-            None => hint(name, doc.keys.iter().map(|known| known.name)),
+            Some(other) if near.is_empty() => format!("; it belongs {}", whereabouts(other)),
+            Some(_) | None => near,
         };
         report.error(place, format!("unknown key \"{name}\" {}{hint}", whereabouts(doc)));
     }

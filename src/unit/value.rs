@@ -207,6 +207,7 @@ pub(crate) trait Optional {}
 impl Optional for String {}
 impl Optional for PathBuf {}
 impl Optional for usize {}
+impl Optional for Name {}
 
 impl<T: Value> Value for Vec<T> {
     const KIND: Kind = Kind::List(&T::KIND);

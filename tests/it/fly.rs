@@ -54,7 +54,10 @@ impl FlyStandIn {
         }
         let regions = wanted["region"].as_str().expect("a region or an instance");
         let mut found = regions.split(',').filter_map(|region| {
-            self.machines.iter().find(|(_, (known, _))| *known == region).map(|(machine, _)| (*machine).to_owned())
+            self.machines
+                .iter()
+                .find(|(_, (known, _))| [*known, "any"].contains(&region))
+                .map(|(machine, _)| (*machine).to_owned())
         });
         found.next().unwrap_or_else(|| "nowhere".to_owned())
     }

@@ -12,7 +12,7 @@ use crate::client::Head;
 use crate::harness::Init;
 
 /// What asks for a WebSocket.
-const UPGRADE: &[(&str, &str)] = &[
+pub const UPGRADE: &[(&str, &str)] = &[
     ("Connection", "Upgrade"),
     ("Upgrade", "websocket"),
     ("Sec-WebSocket-Version", "13"),

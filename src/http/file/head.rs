@@ -27,6 +27,8 @@ pub struct FileHead<'a> {
     pub coding: Option<Coding>,
     /// Its name is that of one state of it, for ever.
     pub is_immutable: bool,
+    /// Cache-Control: `None` as its name tells, `Some("")` none at all.
+    pub cache_control: Option<&'a str>,
     /// Version of the request.
     pub version: Version,
     /// The connection is kept.
@@ -73,7 +75,11 @@ pub fn put_file_head(out: &mut Vec<u8>, head: &FileHead) {
         }
         put_field(out, "ETag", head.tag.as_bytes());
         put_field(out, "Accept-Ranges", b"bytes");
-        put_field(out, "Cache-Control", cache_control(head.is_immutable));
+        match head.cache_control {
+            None => put_field(out, "Cache-Control", cache_control(head.is_immutable)),
+            Some("") => {}
+            Some(value) => put_field(out, "Cache-Control", value.as_bytes()),
+        }
     }
     if head.media.compressible {
         put_field(out, "Vary", b"Accept-Encoding");

@@ -17,5 +17,5 @@ pub use condition::{Validators, Verdict, judge};
 pub use head::{FileHead, put_file_head};
 pub use lent::{Lent, Order, put_lent_head};
 pub use media::{Media, media};
-pub use name::{accel_name, file_name, sent_name};
+pub use name::{accel_name, directory_name, file_name, sent_name};
 pub use tag::{Facts, Tag};

@@ -17,6 +17,14 @@ pub fn file_name(path: &str, name: &mut Vec<u8>) -> bool {
     is_sound(name)
 }
 
+/// Writes the name of the directory behind the path of a request that ends with a slash, or is empty: `/a/` → `a/`; the root
+/// is empty. False as for [`file_name`].
+pub fn directory_name(path: &str, name: &mut Vec<u8>) -> bool {
+    let sound = file_name(path, name) && (path.is_empty() || path.ends_with('/'));
+    name.truncate(name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1));
+    sound
+}
+
 /// Writes the name that X-Accel-Redirect asks for, behind the prefix that is mapped: a path as in a URL, without a query.
 pub fn accel_name(path: &[u8], name: &mut Vec<u8>) -> bool {
     name.clear();

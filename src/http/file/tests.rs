@@ -118,6 +118,7 @@ fn file_head(verdict: &Verdict, name: &str, coding: Option<Coding>) -> String {
         tag: &FACTS.tag(coding),
         media: media(name.as_bytes()),
         coding,
+        cache_control: None,
         is_immutable: FileHead::is_fingerprint(name.as_bytes()),
         version: Version::Http11,
         keep_alive: true,

@@ -71,3 +71,23 @@ fn a_high_unit_without_boot_holds_nobody_up() {
     assert_eq!(w.executed("web"), ["late spawn"]);
     assert_eq!(w.executed("late"), NONE);
 }
+
+#[test]
+fn all_is_done_when_the_hooks_of_ready_have_ended() {
+    let names = |w: &World| w.manager.awaited().iter().map(|name| name.to_string()).collect::<Vec<_>>();
+    let units =
+        [high("vector"), hook("both", Target::Boot).wanted_by(Target::Ready), hook("a", Target::Ready), tenant("t")];
+    let mut w = World::new(units);
+    assert_eq!(names(&w), ["a", "both", "vector"]);
+    w.event(Event::Booted);
+    w.executed("vector");
+    assert_eq!(names(&w), ["a", "both"]);
+    assert_eq!(w.exit("both", 0), ["both spawn", "a spawn"], "and once more, as ready wants it");
+    assert_eq!((names(&w), w.manager.is_done()), (vec!["a".into(), "both".into()], false));
+    w.exit("both", 0);
+    assert_eq!((names(&w), w.manager.is_done()), (vec!["a".into()], false));
+    w.exit("a", 1);
+    assert_eq!((names(&w), w.manager.is_done()), (vec![], true), "a failure is an end, too");
+    w.start(1, "a");
+    assert!(w.manager.is_done(), "once so, it stays so");
+}

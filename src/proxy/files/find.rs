@@ -1,32 +1,48 @@
 //! Which of the files that a path may mean is there: itself, its page, its compressed sibling.
 
+use std::sync::Arc;
+
 use super::root::{File, Miss, Patience, Root};
 use crate::http::file::{Accepts, Coding, FileHead, Media, media};
+use crate::route::{StaticRules, Try};
 
 /// A file that answers a request.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(in crate::proxy) struct Found {
     pub file: File,
     pub media: Media,
     pub coding: Option<Coding>,
     /// Its name is that of one state of it.
     pub is_immutable: bool,
+    /// It is the index of a directory, and the path lacks its slash.
+    pub slash: bool,
 }
 
 /// What is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Look {
     /// A path of a public directory: `a` may mean `a.html`, and a sibling may be sent in its place.
     Public(Accepts),
+    /// A path of `[static]`, by its rules; `bare`: it is the prefix without a slash.
+    Static { rules: Arc<StaticRules>, bare: bool, accepts: Accepts },
     /// Exactly this file: a tenant named it.
     Exactly,
 }
 
 /// Looks for a file. `name` is as before when this returns.
-pub(super) fn find(root: &Root, name: &mut Vec<u8>, look: Look, patience: Patience) -> Result<Found, Miss> {
+pub(super) fn find(root: &Root, name: &mut Vec<u8>, look: &Look, patience: Patience) -> Result<Found, Miss> {
     let len = name.len();
     let found = match look {
-        Look::Public(accepts) => find_public(root, name, accepts, patience),
+        Look::Public(accepts) => find_public(root, name, *accepts, patience),
+        Look::Static { rules, bare, accepts } => {
+            let tried = rules.find(name, *bare, |name, what| match (root.open(name, patience), what) {
+                (Err(Miss::None), _) => None,
+                (Err(miss), _) => Some(Err(miss)),
+                (Ok(file), Try::Slash) => Some(Ok(Found { slash: true, ..Found::plain(file, media(name)) })),
+                (Ok(file), Try::File) => Some(smallest(root, name, file, *accepts, patience)),
+            });
+            tried.unwrap_or(Err(Miss::None))
+        }
         Look::Exactly => root.open(name, patience).map(|file| Found::plain(file, media(name))),
     };
     name.truncate(len);
@@ -34,15 +50,19 @@ pub(super) fn find(root: &Root, name: &mut Vec<u8>, look: Look, patience: Patien
 }
 
 fn find_public(root: &Root, name: &mut Vec<u8>, accepts: Accepts, patience: Patience) -> Result<Found, Miss> {
-    let mut kind = media(name);
     let file = match root.open(name, patience) {
-        Err(Miss::None) if kind.is_unknown() => {
+        Err(Miss::None) if media(name).is_unknown() => {
             name.extend_from_slice(b".html");
-            kind = media(name);
             root.open(name, patience)?
         }
         opened => opened?,
     };
+    smallest(root, name, file, accepts, patience)
+}
+
+/// The file of this name, or its smallest sibling that is welcome.
+fn smallest(root: &Root, name: &mut Vec<u8>, file: File, accepts: Accepts, patience: Patience) -> Result<Found, Miss> {
+    let kind = media(name);
     let mut found = Found { is_immutable: FileHead::is_fingerprint(name), ..Found::plain(file, kind) };
     // The file itself comes first: most paths of applications are none, and are asked about once.
     if kind.compressible {
@@ -70,7 +90,7 @@ fn sibling(root: &Root, name: &mut Vec<u8>, coding: Coding, patience: Patience) 
 
 impl Found {
     fn plain(file: File, media: Media) -> Self {
-        Self { file, media, coding: None, is_immutable: false }
+        Self { file, media, coding: None, is_immutable: false, slash: false }
     }
 }
 
@@ -105,14 +125,14 @@ mod tests {
             ("c", both, None),
         ] {
             let mut written = name.as_bytes().to_vec();
-            let found = find(&root, &mut written, Look::Public(accepts), Patience::Disk);
+            let found = find(&root, &mut written, &Look::Public(accepts), Patience::Disk);
             assert_eq!(found.as_ref().ok().map(|found| found.file.facts.len), length, "{name} {accepts:?}");
             assert_eq!(written, name.as_bytes());
-            let exactly = find(&root, &mut written, Look::Exactly, Patience::Disk);
+            let exactly = find(&root, &mut written, &Look::Exactly, Patience::Disk);
             assert_eq!(exactly.is_ok(), top.path().join(name).is_file(), "{name}");
         }
         let coding =
-            |accepts| find(&root, &mut b"a.css".to_vec(), Look::Public(accepts), Patience::Disk).unwrap().coding;
+            |accepts| find(&root, &mut b"a.css".to_vec(), &Look::Public(accepts), Patience::Disk).unwrap().coding;
         assert_eq!((coding(both), coding(gzip)), (Some(Coding::Brotli), Some(Coding::Gzip)));
     }
 }

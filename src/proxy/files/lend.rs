@@ -5,6 +5,7 @@ use super::super::client::Client;
 use super::super::conn::Conn;
 use super::super::session::unix_ms;
 use super::super::{ClientKey, Proxy, Shared};
+use super::For;
 use super::find::{Found, Look, find};
 use super::places::Ordered;
 use super::root::{Miss, Patience};
@@ -55,10 +56,10 @@ impl Proxy {
                 self.answer(key, 502, "the application sends a file that it may not send", None);
             }
             Ordered::Nothing => self.has_no_file(key, &answer),
-            Ordered::In(root) => match find(&root, &mut name, Look::Exactly, Patience::Never) {
+            Ordered::In(root) => match find(&root, &mut name, &Look::Exactly, Patience::Never) {
                 Err(Miss::Cold) => {
                     let task = Task::Find { root, name: name.clone(), look: Look::Exactly };
-                    if !self.look_on(key, task, Some(answer)) {
+                    if !self.look_on(key, task, For::Lent(answer)) {
                         self.answer(key, 503, "too many files are asked for", Some(super::SOON));
                     }
                 }

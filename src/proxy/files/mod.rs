@@ -2,7 +2,9 @@
 //! one thread where they are not. Never a file outside of its root.
 
 mod find;
+mod front_door;
 mod lend;
+mod page;
 mod places;
 mod public;
 mod root;
@@ -19,12 +21,18 @@ use slotmap::SecondaryMap;
 use super::client::Phase;
 use super::session::{Step, flush};
 use super::{ClientKey, Proxy};
+use crate::config::Config;
 use crate::poller::Waker;
+use crate::route::CacheRules;
 use crate::wire::Write;
 
+pub(super) use find::Found;
+use front_door::FrontDoor;
 pub(super) use lend::take_order;
+use page::Page;
 pub(super) use places::Places;
 use places::Roots;
+pub(super) use root::Miss;
 use sending::{Next, Sending, read_small};
 use worker::{Done, Task, Worker};
 
@@ -42,24 +50,58 @@ pub(super) struct Files {
     waits: SecondaryMap<ClientKey, Wait>,
     /// The name that is looked for; its memory is kept.
     name: Vec<u8>,
+    /// `[static]`.
+    front_door: Option<FrontDoor>,
+    /// How long files may be kept.
+    cache: CacheRules,
+    /// The page of `[maintenance]`.
+    page: Option<Page>,
 }
 
 /// What a client waits for.
 #[derive(Debug)]
 enum Wait {
-    /// The file, which the thread looks for. With the head of a tenant's answer if that tenant lends it.
-    Finding(Option<Vec<u8>>),
+    /// The file, which the thread looks for.
+    Finding(For),
     /// Room in its socket.
     Sending(Sending),
     /// The thread, which reads on.
     Warming(Sending),
 }
 
+/// What a file is looked for.
+#[derive(Debug)]
+enum For {
+    /// The tenant has it in public, or has to be asked.
+    Public,
+    /// The front door has it, or the request goes on.
+    FrontDoor,
+    /// A tenant lends it: the head of its answer.
+    Lent(Vec<u8>),
+    /// The maintenance page.
+    Page,
+}
+
 impl Files {
     /// Nothing is sent.
     pub fn new(waker: Arc<Waker>) -> Self {
         let worker = Worker::new(waker);
-        Self { worker, roots: Roots::default(), waits: SecondaryMap::new(), name: Vec::new() }
+        Self {
+            worker,
+            roots: Roots::default(),
+            waits: SecondaryMap::new(),
+            name: Vec::new(),
+            front_door: None,
+            cache: CacheRules::default(),
+            page: None,
+        }
+    }
+
+    /// Other files of tenantd.toml from now on.
+    pub fn configure(&mut self, config: &Config) {
+        self.front_door = FrontDoor::open(&config.files, &mut self.roots);
+        self.cache = CacheRules::new(config);
+        self.page = config.maintenance.page.as_deref().and_then(|path| Page::open(path, &mut self.roots));
     }
 
     /// The client is gone.
@@ -77,8 +119,12 @@ impl Proxy {
                     sending.warmed();
                     self.files.waits.insert(key, Wait::Sending(sending));
                 }
-                (Some(Wait::Finding(None)), Done::Found(found)) => self.found_public(key, found),
-                (Some(Wait::Finding(Some(answer))), Done::Found(found)) => self.found_lent(key, answer, found),
+                (Some(Wait::Finding(what)), Done::Found(found)) => match what {
+                    For::Public => self.found_public(key, found),
+                    For::FrontDoor => self.found_static(key, found),
+                    For::Lent(answer) => self.found_lent(key, answer, found),
+                    For::Page => self.found_page(key, found, true),
+                },
                 // It answers each once, and what it was asked.
                 (Some(Wait::Finding(_) | Wait::Sending(_)), _) => self.close(key),
                 (None, _) => {}
@@ -142,13 +188,13 @@ impl Proxy {
     }
 
     /// The thread looks for a file. False if it has too much to do.
-    fn look_on(&mut self, key: ClientKey, task: Task, answer: Option<Vec<u8>>) -> bool {
+    fn look_on(&mut self, key: ClientKey, task: Task, what: For) -> bool {
         let Some(client) = self.clients.get_mut(key) else { return true };
         if !self.files.worker.ask(key, task) {
             return false;
         }
         client.phase = Phase::File;
-        self.files.waits.insert(key, Wait::Finding(answer));
+        self.files.waits.insert(key, Wait::Finding(what));
         self.set_alarm(key, self.shared.limits.timeout_body);
         true
     }

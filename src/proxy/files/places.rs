@@ -35,7 +35,7 @@ pub(super) enum Ordered {
 }
 
 impl Roots {
-    fn root(&mut self, path: &Path) -> Arc<Root> {
+    pub(super) fn root(&mut self, path: &Path) -> Arc<Root> {
         if let Some(root) = self.0.get(path).and_then(Weak::upgrade) {
             root.stand();
             return root;

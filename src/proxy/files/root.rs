@@ -28,14 +28,14 @@ pub(super) struct Root {
 
 /// A regular file that was opened.
 #[derive(Debug)]
-pub(super) struct File {
+pub(in crate::proxy) struct File {
     pub fd: OwnedFd,
     pub facts: Facts,
 }
 
 /// Why there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Miss {
+pub(in crate::proxy) enum Miss {
     /// There is none.
     None,
     /// To know that the disk would have to be read.

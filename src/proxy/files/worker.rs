@@ -112,7 +112,7 @@ fn begin(waker: Arc<Waker>) -> io::Result<Thread> {
 fn carry_out(task: Task, scratch: &mut [u8]) -> Done {
     match task {
         Task::Find { root, mut name, look } => {
-            let found = find(&root, &mut name, look, Patience::Disk);
+            let found = find(&root, &mut name, &look, Patience::Disk);
             if let Ok(found) = &found {
                 warm(&found.file.fd, 0, PIECE as u64, scratch);
             }

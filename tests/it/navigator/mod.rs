@@ -1,7 +1,9 @@
 //! What Navigator does wrong and ours does right (`tests/NAVIGATOR.md`), and what its users rely on, as tables.
 
 mod access;
+mod bots;
 mod configuration;
+mod doors;
 mod fly;
 mod liveness;
 mod map;
