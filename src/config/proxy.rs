@@ -318,7 +318,7 @@ fn authorities(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<Authorities>> {
 }
 
 impl Value for Strip {
-    const KIND: Kind = Kind::Any;
+    const KIND: Kind = Kind::BooleanOrPath;
 
     fn read(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Self> {
         match node.value.as_bool() {

@@ -541,7 +541,7 @@ fn hundreds_of_tenants_from_one_template() {
 }
 
 /// Keys that mean much the same wherever they are.
-const SHARED: [&str; 4] = ["path", "machines", "via", "target"];
+const SHARED: [&str; 5] = ["path", "machines", "via", "target", "max_age"];
 
 #[test]
 fn every_key_is_documented_and_belongs_to_one_section() {

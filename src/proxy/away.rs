@@ -84,7 +84,7 @@ impl Proxy {
             }
             Away::Failed(target) => {
                 log::warn!("replay failed: {} {} to {target}: it does not answer", head.method, path.path());
-                self.answer(key, 503, "this is not available at the moment", Some(RETRY_AFTER));
+                self.maintenance_page(key);
             }
             Away::Circle(target) => {
                 log::warn!(

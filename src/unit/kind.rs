@@ -25,6 +25,8 @@ pub enum Kind {
     Rlimit,
     /// One of these words.
     Words(&'static [&'static str]),
+    /// `true`, `false`, or a path.
+    BooleanOrPath,
     /// An array.
     List(&'static Kind),
     /// One, or an array of them.
@@ -59,6 +61,7 @@ impl Kind {
             Self::Size => "a number, a size with K, M, G or T such as \"512M\", or \"infinity\"".into(),
             Self::Rlimit => "one value for both limits, or \"soft:hard\"; each may be \"infinity\"".into(),
             Self::Words(words) => words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", "),
+            Self::BooleanOrPath => "true, false, or a path such as \"/api\"".into(),
             Self::List(item) => format!("an array; each item: {}", item.words()?),
             Self::OneOrMore(item) => format!("one, or an array of them: {}", item.words()?),
             Self::Variables => "a table: { NAME = \"value\" }".into(),
@@ -85,6 +88,7 @@ impl Kind {
             Self::Between(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
             Self::Size | Self::Rlimit => json!({ "type": ["string", "integer"], "minimum": 0 }),
             Self::Words(words) => json!({ "anyOf": [{ "enum": words }, { "type": "string", "pattern": "[%$]" }] }),
+            Self::BooleanOrPath => json!({ "type": ["boolean", "string"] }),
             Self::List(item) => json!({ "type": "array", "items": item.schema() }),
             Self::OneOrMore(item) => json!({ "anyOf": [item.schema(), Self::List(item).schema()] }),
             Self::Variables => json!({ "type": "object", "additionalProperties": text() }),
