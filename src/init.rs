@@ -337,6 +337,7 @@ impl Init {
     /// All ends, by a signal or with an essential unit: nobody is let in any more.
     fn follow_end(&mut self) {
         if self.manager.is_closing() && !std::mem::replace(&mut self.stopping, true) {
+            self.journal.say(None, format_args!("stopping"));
             self.parting.begun = Some(self.now);
             self.proxy.drain();
             self.give_up_reload();

@@ -13,16 +13,18 @@ use crate::unit::section::section;
 use crate::unit::value::{Cx, Value};
 
 section! {
-    /// A name and a password (HTTP Basic authentication, RFC 7617) for whatever is not public: tenants, files, CGI and proxies
-    /// alike, but for the path of `[health]`. A tenant may have its own: `[route] realm`, `htpasswd`. After ten wrong passwords
-    /// of one client (IPv6: of one /64) it waits longer and longer before the next is looked at: 429 with Retry-After.
+    /// A name and a password (HTTP Basic authentication, RFC 7617) for whatever is not public: tenants, files, CGI and
+    /// proxies alike, but for the path of `[health]`. A tenant may have its own: `[route] realm`, `htpasswd`. After ten
+    /// wrong passwords of one client (IPv6: of one /64) it waits longer and longer before the next is looked at: 429 with
+    /// Retry-After.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Auth in "auth" (fields) {
         /// File of names and passwords, as `htpasswd -B` writes it: bcrypt, apr1, SHA-1, and crypt(3)'s MD5, SHA-256 and SHA-512.
         /// It is read again within a second of each change. As long as it cannot be read nobody gets in. Default: none, and
         /// only the routes that name their own are locked.
         htpasswd: Option<PathBuf> = None;
-        /// What the browser shows when it asks; default "Restricted". "off": only the routes with a realm of their own are locked.
+        /// What the browser shows when it asks; default "Restricted". "off": only the routes with a realm of their own are
+        /// locked.
         realm: String as realm = "Restricted".to_owned();
         /// Paths that everybody may see, decoded: "/robots.txt" is one path, "/assets/" all below it, "*.css" all that end so; in
         /// others `*` is any text without a slash and `**` any text. Case counts, queries do not. Default: none.
@@ -113,7 +115,8 @@ fn reason(error: &regex::Error) -> String {
     format!("{}; see https://docs.rs/regex#syntax", last.strip_prefix("error: ").unwrap_or(last))
 }
 
-/// Whoever writes `[auth]` expects to be asked for a password: where none can be asked for it is a mistake, not an open door.
+/// Whoever writes `[auth]` expects to be asked for a password: where none can be asked for it is a mistake, not an
+/// open door.
 pub(super) fn together(Config { auth, .. }: &Config, daemon: &Layers<'_>, drafts: &[Draft<'_>], report: &mut Report) {
     let section = daemon.node("", "auth");
     if auth.open().is_err() && auth.exclude.iter().all(|text| compile([text.clone()]).is_ok()) {

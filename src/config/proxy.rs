@@ -16,9 +16,9 @@ use crate::unit::value::{Cx, Value, positive};
 
 section! {
     /// Requests that another server answers: an API of its own, a cable server, another host. The first `[[proxy]]` that
-    /// matches is used, after redirects and before files and tenants; it starts no tenant. The client's query is kept, OPTIONS
-    /// goes to the target too, and X-Forwarded-For, -Proto and -Host, Via and X-Request-Id are told as to a tenant. A target
-    /// that cannot be reached is 502, one that is late 504.
+    /// matches is used, after redirects and before files and tenants; it starts no tenant. The client's query is kept,
+    /// OPTIONS goes to the target too, and X-Forwarded-For, -Proto and -Host, Via and X-Request-Id are told as to a
+    /// tenant. A target that cannot be reached is 502, one that is late 504.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct ProxyKeys in "proxy" [many] (fields) {
         /// Its name, for the log.

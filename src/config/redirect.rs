@@ -9,8 +9,8 @@ use crate::unit::section::{Fields, Section, section};
 use crate::unit::value::{Cx, between};
 
 section! {
-    /// Sends clients to another address. The first that covers a request answers it; a browser that is sent away pays one more
-    /// request, and the application none. Behind `[auth]`, before rewrites and all else.
+    /// Sends clients to another address. The first that covers a request answers it; a browser that is sent away pays one
+    /// more request, and the application none. Behind `[auth]`, before rewrites and all else.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct RedirectKeys in "redirect" [many] (fields) {
         /// A regular expression over the decoded path, without the query. It matches anywhere unless it says ^ and $:

@@ -68,7 +68,8 @@ impl Replacement {
     }
 }
 
-/// Where scheme and host end: 0 if there are none. Nothing is put in there: a host that a client chose would be anybody's.
+/// Where scheme and host end: 0 if there are none. Nothing is put in there: a host that a client chose would be
+/// anybody's.
 fn origin(text: &str) -> usize {
     let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else { return 0 };
     text.len() - rest.len() + rest.find(['/', '?', '#', '$']).unwrap_or(rest.len())

@@ -8,9 +8,9 @@ use crate::unit::section::{Fields, Section, section};
 use crate::unit::value::Cx;
 
 section! {
-    /// Serves a path as another one, which the client does not see. Each one that covers a request changes its path, in order,
-    /// after all redirects and before all else; the rules that follow see the new path. `[auth]` judges the path that is asked
-    /// for and the one that is served: a rewrite opens nothing.
+    /// Serves a path as another one, which the client does not see. Each one that covers a request changes its path, in
+    /// order, after all redirects and before all else; the rules that follow see the new path. `[auth]` judges the path
+    /// that is asked for and the one that is served: a rewrite opens nothing.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct RewriteKeys in "rewrite" [many] (fields) {
         /// A regular expression over the decoded path, without the query. It matches anywhere unless it says ^ and $:

@@ -11,7 +11,7 @@ use crate::unit::Route;
 pub(super) struct Breaker {
     /// Failures since the last answer.
     failures: u32,
-    /// The last of them.
+    /// The last of those that count.
     last: Option<Instant>,
     open: Option<Open>,
 }
@@ -56,10 +56,12 @@ impl Breaker {
         self.open.take().is_some()
     }
 
-    /// It has not answered in time, or lost the connection. Connections that are lost in one turn of the loop have one
-    /// reason, and count as one. True if nobody is let in from now on.
-    pub fn failed(&mut self, route: &Route, now: Instant) -> bool {
-        if self.last.replace(now) != Some(now) {
+    /// It has not answered in time, or lost the connection. `since` is when that request could have been spared: what was
+    /// under way at the last failure fails for the same reason, however long a process takes to die, and does not count. True
+    /// if nobody is let in from now on.
+    pub fn failed(&mut self, route: &Route, since: Instant, now: Instant) -> bool {
+        if self.last.is_none_or(|last| since > last) {
+            self.last = Some(now);
             self.failures = self.failures.saturating_add(1);
         }
         let was_open = self.open.is_some();
@@ -92,9 +94,12 @@ mod tests {
         let (now, (a, b), route) = (Instant::now(), two(), route(3));
         let before = |ms| now - Duration::from_millis(ms);
         let mut breaker = Breaker::default();
-        assert_eq!([9, 8].map(|ms| breaker.failed(&route, before(ms))), [false, false]);
+        assert_eq!([9, 8].map(|ms| breaker.failed(&route, before(ms), before(ms))), [false, false]);
         assert!(!breaker.answered(), "it was not open");
-        assert_eq!([7, 6, 6, 6, 0].map(|ms| breaker.failed(&route, before(ms))), [false, false, false, false, true]);
+        assert_eq!(
+            [7, 6, 6, 6, 0].map(|ms| breaker.failed(&route, before(ms), before(ms))),
+            [false, false, false, false, true]
+        );
         assert!(breaker.is_open());
         assert_eq!(breaker.admit(a, false, PAUSE, now), Err(PAUSE));
         assert_eq!(breaker.admit(a, false, PAUSE, now + PAUSE / 5), Err(PAUSE / 5 * 4));
@@ -104,16 +109,26 @@ mod tests {
         assert_eq!((breaker.admit(b, false, PAUSE, later), breaker.probe()), (Ok(()), Some(b)), "the first has left");
         assert!(breaker.answered() && !breaker.is_open());
         assert_eq!(breaker.admit(a, false, PAUSE, later), Ok(()));
-        assert!(!breaker.failed(&route, later), "it begins anew");
+        assert!(!breaker.failed(&route, later, later), "it begins anew");
+    }
+
+    #[test]
+    fn what_was_under_way_at_a_failure_is_the_same_failure() {
+        let (now, route) = (Instant::now(), route(2));
+        let at = |ms| now + Duration::from_millis(ms);
+        let mut breaker = Breaker::default();
+        assert_eq!([5, 6, 9, 30].map(|ms| breaker.failed(&route, at(0), at(ms))), [false; 4]);
+        assert!(!breaker.failed(&route, at(5), at(31)), "it was sent in the turn of the first");
+        assert!(breaker.failed(&route, at(6), at(31)));
     }
 
     #[test]
     fn a_probe_that_fails_is_the_next_pause() {
         let (now, (a, b), route) = (Instant::now(), two(), route(1));
         let mut breaker = Breaker::default();
-        assert!(breaker.failed(&route, now));
+        assert!(breaker.failed(&route, now, now));
         assert_eq!(breaker.admit(a, false, PAUSE, now + PAUSE), Ok(()));
-        assert!(!breaker.failed(&route, now + PAUSE), "it is no news");
+        assert!(!breaker.failed(&route, now, now + PAUSE), "it is no news");
         assert_eq!(breaker.admit(b, false, PAUSE, now + PAUSE), Err(PAUSE));
         assert_eq!(breaker.admit(b, false, PAUSE, now + 2 * PAUSE), Ok(()));
     }
@@ -122,6 +137,6 @@ mod tests {
     fn zero_is_never() {
         let (now, route) = (Instant::now(), route(0));
         let mut breaker = Breaker::default();
-        assert!((0..1000).all(|_| !breaker.failed(&route, now)) && !breaker.is_open());
+        assert!((0..1000).all(|_| !breaker.failed(&route, now, now)) && !breaker.is_open());
     }
 }

@@ -39,8 +39,9 @@ impl Proxy {
         match self.clients.get(key) {
             Some(client) if client.exchange.answer.is_none() => {
                 let unit = client.exchange.unit.filter(|_| status == 502);
+                let since = client.exchange.dispatched.unwrap_or(self.shared.now);
                 self.refuse_client(key, status, reason, None);
-                unit.into_iter().for_each(|unit| self.note_failure(unit));
+                unit.into_iter().for_each(|unit| self.note_failure(unit, since));
                 Step::Again
             }
             _ => Step::Close,
@@ -57,8 +58,9 @@ impl Proxy {
         self.shared.facts.push_back(Fact::Lost);
         let Some(conn) = self.conns.get(conn) else { return };
         if !client.exchange.may_retry(loss, conn.unix, conn.served > 0) {
+            let since = client.exchange.dispatched.unwrap_or(self.shared.now);
             self.refuse_client(key, 502, "the application closed the connection", None);
-            return self.note_failure(unit);
+            return self.note_failure(unit, since);
         }
         if self.shared.draining {
             return self.turn_away(key);
@@ -135,7 +137,7 @@ impl Proxy {
             }
             (Some(_), _) => {
                 self.refuse_client(key, 504, "the application did not answer in time", None);
-                self.note_failure(unit);
+                self.note_failure(unit, self.shared.now);
             }
         }
     }

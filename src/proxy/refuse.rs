@@ -1,6 +1,6 @@
 //! Requests that the tenant never hears of: those over a limit, and those to a tenant that does not answer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::say::Say;
 use super::upstream::{Gate, Upstream};
@@ -52,15 +52,15 @@ impl Proxy {
         true
     }
 
-    /// The tenant has lost a request, or not answered it in time. If it is one too many, those who wait are told.
-    pub(super) fn note_failure(&mut self, unit: UnitId) {
+    /// The tenant has lost a request of `since`, or not answered one in time. If it is one too many, those who wait are told.
+    pub(super) fn note_failure(&mut self, unit: UnitId, since: Instant) {
         let now = self.shared.now;
         // What ends with its process is not the fault of the next one.
         let Some(upstream) = self.upstreams.get_mut(unit).filter(|upstream| upstream.gate == Gate::Open) else {
             return;
         };
         let Some(route) = &upstream.route else { return };
-        if !upstream.breaker.failed(route, now) {
+        if !upstream.breaker.failed(route, since, now) {
             return;
         }
         let (failures, pause) = (route.breaker_failures, route.breaker_pause);

@@ -379,6 +379,7 @@ fn a_script_may_end_within_the_shutdown_and_nothing_waits_longer() {
     client.send(b"x").expect("send");
     wait_file(&init, "begun");
     init.signal(Signal::SIGTERM);
+    init.wait_log(&["tenantd: stopping"]);
     open_gate(&init);
     let reply = client.reply("POST").expect("an answer").expect(200);
     assert_eq!((reply.text().as_str(), reply.field("connection")), ("go\n", Some("close")));

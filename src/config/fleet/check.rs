@@ -32,7 +32,8 @@ pub(in crate::config) fn together(config: &Config, daemon: &Layers<'_>, drafts: 
     }
 }
 
-/// A machine that is not among them would send every request away; one that is called as another serves what is not its own.
+/// A machine that is not among them would send every request away; one that is called as another serves what is not
+/// its own.
 fn machines(config: &Config, placement: &Placement, daemon: &Layers<'_>, report: &mut Report) {
     if placement.machines.is_empty() {
         return;

