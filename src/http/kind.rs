@@ -1,7 +1,8 @@
 //! What a field is to a proxy, by its name alone.
 
-/// On a request that Fly's proxy has sent here at the wish of another tenantd.
-pub const RETRY: &str = "x-tenantd-retry";
+/// On a request that Fly's proxy has sent here at the wish of another tenantd, or of Navigator, which calls it so: machines of
+/// both know each other's.
+pub const RETRY: &str = "x-navigator-retry";
 /// On a request that another tenantd has sent here itself.
 pub const HOP: &str = "x-tenantd-hop";
 
@@ -80,7 +81,6 @@ impl Kind {
                 ("x-request-start", Kind::RequestStart),
                 ("x-sendfile-type", Kind::Accel),
                 ("x-accel-mapping", Kind::Accel),
-                (RETRY, Kind::Fleet),
             ],
             16 => &[
                 ("x-forwarded-host", Kind::ForwardedHost),
@@ -91,7 +91,7 @@ impl Kind {
                 ("x-forwarded-proto", Kind::ForwardedProto),
                 ("transfer-encoding", Kind::Coding),
                 ("fly-replay-failed", Kind::Fleet),
-                ("x-navigator-retry", Kind::Fleet),
+                (RETRY, Kind::Fleet),
             ],
             18 => &[("proxy-authenticate", Kind::Hop)],
             19 => &[("proxy-authorization", Kind::Hop)],

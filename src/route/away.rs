@@ -9,14 +9,12 @@ use serde_json::json;
 
 use super::Request;
 use crate::config::{Fallback, Via};
-use crate::http::Framing;
+use crate::http::{Framing, RETRY};
 
 /// Fly's proxy replays no larger request (1 MiB, exclusive).
 const LARGEST: u64 = 1 << 20;
 /// What Fly's proxy says of a replay that it could not carry out.
 const FAILED: &str = "fly-replay-failed";
-/// Set by Fly's proxy, at our request, on what we have it replay. Navigator calls its own so: both know each other's.
-const RETRY: [&str; 2] = [crate::http::RETRY, "x-navigator-retry"];
 /// The parameter of a redirect to another machine, with the time as hexadecimal seconds.
 const MARK: &str = "tenantd_hop=";
 /// A redirect of so many seconds ago says nothing any more: the address may be a bookmark.
@@ -120,7 +118,7 @@ impl Target {
 
     fn set_headers(&self, authorization: Option<&[u8]>) -> String {
         let header = |name: &str, value: &str| format!("{{\"name\":{},\"value\":{}}}", json!(name), json!(value));
-        let retry = header("X-Tenantd-Retry", self.sign());
+        let retry = header("X-Navigator-Retry", self.sign());
         match authorization.and_then(|value| str::from_utf8(value).ok()) {
             Some(value) => format!("{retry},{}", header("Authorization", value)),
             None => retry,
@@ -171,8 +169,7 @@ fn span(span: Duration) -> String {
 
 /// Fly's proxy says that it has been there. Anyone else may say what he likes.
 fn came_back(request: &Request<'_>, sign: &str) -> bool {
-    let signed = |name: &&str| request.fields.find(name) == Some(sign.as_bytes());
-    request.trusted && (has_failed(request) || RETRY.iter().any(signed))
+    request.trusted && (has_failed(request) || request.fields.find(RETRY) == Some(sign.as_bytes()))
 }
 
 /// Fly's proxy says that a replay of ours did not succeed.
@@ -228,8 +225,8 @@ mod tests {
             fallback: Some(Fallback::ForceSelf),
             ..Target::default()
         };
-        let transform = r#""transform":{"set_headers":[{"name":"X-Tenantd-Retry","value":"true"}]}"#;
-        let machine = r#""transform":{"set_headers":[{"name":"X-Tenantd-Retry","value":"machine"}]}"#;
+        let transform = r#""transform":{"set_headers":[{"name":"X-Navigator-Retry","value":"true"}]}"#;
+        let machine = r#""transform":{"set_headers":[{"name":"X-Navigator-Retry","value":"machine"}]}"#;
         let app = |name: &str| Some(name.to_owned());
         for (target, expected) in [
             (region.clone(), format!(r#"{{"region":"ams","timeout":"30s","fallback":"force_self",{transform}}}"#)),
@@ -264,7 +261,7 @@ mod tests {
             assert_eq!(target.instructions(None), expected);
         }
         let kept = region.instructions(Some(br#"Basic "x""#));
-        let fields = r#"{"name":"X-Tenantd-Retry","value":"true"},{"name":"Authorization","value":"Basic \"x\""}]}}"#;
+        let fields = r#"{"name":"X-Navigator-Retry","value":"true"},{"name":"Authorization","value":"Basic \"x\""}]}}"#;
         assert!(kept.ends_with(fields), "{kept}");
     }
 
@@ -285,11 +282,10 @@ mod tests {
             // What Fly's proxy says is believed of it alone.
             (Replay, true, "GET / HTTP/1.1\r\nFly-Replay-Failed: x", Away::Failed(t())),
             (Replay, false, "GET / HTTP/1.1\r\nFly-Replay-Failed: x", Away::Replay(t())),
-            (Replay, true, "GET / HTTP/1.1\r\nX-Tenantd-Retry: true", Away::Failed(t())),
             (Replay, true, "GET / HTTP/1.1\r\nX-Navigator-Retry: true", Away::Failed(t())),
             (Replay, false, "GET / HTTP/1.1\r\nX-Navigator-Retry: true", Away::Replay(t())),
             // Another hop of the same journey.
-            (Replay, true, "GET / HTTP/1.1\r\nX-Tenantd-Retry: machine", Away::Replay(t())),
+            (Replay, true, "GET / HTTP/1.1\r\nX-Navigator-Retry: machine", Away::Replay(t())),
             (Proxy, false, "GET / HTTP/1.1\r\nX-Tenantd-Hop: one", Away::Circle(t())),
             (Redirect, false, "GET /?a&tenantd_hop=3c0 HTTP/1.1", Away::Circle(t())),
             (Redirect, false, "GET /?tenantd_hop=3 HTTP/1.1", Away::Redirect(t())),
@@ -304,7 +300,7 @@ mod tests {
         );
         let soft = Arc::new(Target { prefer: true, ..(*target).clone() });
         assert_eq!(away(&soft, Replay, true, "GET / HTTP/1.1"), Some(Away::Replay(soft.clone())));
-        assert_eq!(away(&soft, Replay, true, "GET / HTTP/1.1\r\nX-Tenantd-Retry: true"), None);
+        assert_eq!(away(&soft, Replay, true, "GET / HTTP/1.1\r\nX-Navigator-Retry: true"), None);
     }
 
     #[test]

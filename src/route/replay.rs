@@ -158,7 +158,7 @@ mod tests {
             "GET /m1/x HTTP/1.1",
             "GET /us HTTP/1.1\r\nfly-replay-failed: 1",
             "GET /soft HTTP/1.1\r\nfly-prefer-region: ams, iad",
-            "GET /soft HTTP/1.1\r\nX-Tenantd-Retry: true",
+            "GET /soft HTTP/1.1\r\nX-Navigator-Retry: true",
         ] {
             assert_eq!(judged(&rules, head), None, "{head}");
         }

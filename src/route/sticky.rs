@@ -162,7 +162,7 @@ mod tests {
         let Stay::There(Away::Replay(target)) = judged(&one, "/", &given(&two)) else { panic!() };
         assert_eq!((target.machine.as_deref(), target.app.as_deref()), (Some("two"), Some("app")));
         // Gone, or been there already.
-        for word in ["fly-replay-failed: x\r\n", "X-Tenantd-Retry: machine\r\n", "X-Tenantd-Hop: one\r\n"] {
+        for word in ["fly-replay-failed: x\r\n", "X-Navigator-Retry: machine\r\n", "X-Tenantd-Hop: one\r\n"] {
             assert_eq!(judged(&one, "/", &(given(&two) + word)), Stay::Renew, "{word}");
         }
         for wrong in [given(&other), given(&one).replace("one.", "two."), given(&one).replace("\r\n", "0\r\n")] {

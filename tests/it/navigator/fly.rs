@@ -39,13 +39,13 @@ fn v41_no_client_can_say_that_a_replay_has_failed() {
     let forged = |request| {
         replayed("V41", request)
             .with("fly-replay-failed", "1")
-            .with("X-Tenantd-Retry", "true")
+            .with("X-Navigator-Retry", "true")
             .with("X-Navigator-Retry", "true")
     };
     let here = || {
         row("V41", "GET /here", 200)
             .tenant("root")
-            .with("X-Tenantd-Retry", "true")
+            .with("X-Navigator-Retry", "true")
             .with("fly-replay-failed", "1")
             .unseen("x-tenantd-retry")
             .unseen("fly-replay-failed")
@@ -54,7 +54,7 @@ fn v41_no_client_can_say_that_a_replay_has_failed() {
     // Fly's own proxy may.
     let init = replays(OWN).http("trusted_proxies = [\"127.0.0.1\"]").start();
     let back = |name, value| row("§3.3 a replay that failed", "GET /ams/x", 503).with(name, value);
-    let rows = [back("fly-replay-failed", "1"), back("X-Navigator-Retry", "true"), back("X-Tenantd-Retry", "true")];
+    let rows = [back("fly-replay-failed", "1"), back("X-Navigator-Retry", "true"), back("X-Navigator-Retry", "true")];
     check(&init, &rows);
     init.wait_log(&["replay failed"]);
 }
@@ -67,7 +67,7 @@ fn what_flys_proxy_is_asked() {
             replayed("§3.3 a region", "GET /ams/x")
                 .body(
                     "{\"region\":\"ams\",\"timeout\":\"30s\",\"fallback\":\"force_self\",\
-                     \"transform\":{\"set_headers\":[{\"name\":\"X-Tenantd-Retry\",\"value\":\"true\"}]}}",
+                     \"transform\":{\"set_headers\":[{\"name\":\"X-Navigator-Retry\",\"value\":\"true\"}]}}",
                 )
                 .ours("the name of the field is ours"),
             replayed("§3.3 with Authorization", "GET /ams/x")
