@@ -101,6 +101,9 @@ order() {
     esac
 }
 
+# What a script adds: sections of tenantd.toml, directives of nginx' location /1k, lines behind HAProxy's backend of /1k.
+more_tenantd= more_nginx= more_haproxy=
+
 temp_paths="client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; uwsgi_temp_path $dir; scgi_temp_path $dir;"
 
 # configure NAME PORT: a tenantd with three tenants: the lightest that there can be at /1k and /100k, and the origin of the tests at /app.
@@ -113,6 +116,7 @@ runtime_directory = "$home/run"
 listen = ["127.0.0.1:$2"]
 [log]
 access = false
+$more_tenantd
 END
     cat >"$home/units/light@.toml" <<END
 [service]
@@ -162,7 +166,7 @@ http {
     map \$http_upgrade \$upgrade { default upgrade; "" close; }
     server {
         listen 127.0.0.1:${port[nginx]} backlog=4096;
-        location /1k { proxy_pass http://1k; $fields $buffers }
+        location /1k { proxy_pass http://1k; $fields $buffers $more_nginx }
         location /100k { proxy_pass http://100k; $fields $buffers }
         location /app {
             proxy_pass http://app; proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection \$upgrade; $fields
@@ -198,12 +202,13 @@ frontend door
     use_backend app if { path_beg /app }
     use_backend 100k if { path_beg /100k }
     default_backend 1k
-backend 1k
-    server x unix@$dir/tenantd/run/light@1k.sock pool-max-conn -1 pool-purge-delay 1h
 backend 100k
     server x unix@$dir/tenantd/run/light@100k.sock pool-max-conn -1 pool-purge-delay 1h
 backend app
     server x unix@$dir/tenantd/run/app@x.sock
+backend 1k
+    server x unix@$dir/tenantd/run/light@1k.sock pool-max-conn -1 pool-purge-delay 1h
+    $more_haproxy
 END
 }
 
@@ -268,7 +273,7 @@ latency() {
     sample "$1" "$2.errors" "$errors"
 }
 
-# crowd MODE PORT [ARGUMENT …]: many clients, begun; waits until all of them are there.
+# crowd MODE PORT [ARGUMENT …]: others, begun; waits until all of them are there.
 crowd() {
     local try
     begin "$dir/crowd.out" taskset -c 1 "$stopwatch" "$1" "127.0.0.1:$2" "${@:3}"

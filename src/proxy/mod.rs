@@ -48,6 +48,7 @@ mod upstream;
 mod waiting;
 mod waiting_page;
 mod words;
+mod worker;
 
 use std::collections::VecDeque;
 use std::io;

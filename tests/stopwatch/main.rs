@@ -10,6 +10,7 @@
 //! stopwatch hold|tunnels ADDRESS TARGET COUNT   so many connections that have made a request, or are WebSockets; until killed
 //! stopwatch trickle ADDRESS COUNT               so many clients that send a byte now and then; until killed
 //! stopwatch sip ADDRESS TARGET COUNT            so many clients that read a little now and then; until killed
+//! stopwatch logins ADDRESS TARGET CONCURRENCY   GETs, each with a name of its own; until killed: how many were answered
 //! stopwatch upload|download ADDRESS TARGET BYTES   one large body: milliseconds
 //!
 //! stopwatch reap DIRECTORY SOCKET|- -- INIT       beneath which `flood COUNT DIRECTORY` runs
@@ -26,6 +27,7 @@ mod answer;
 mod clients;
 mod control;
 mod flood;
+mod logins;
 mod namespace;
 mod rate;
 mod respond;
@@ -75,6 +77,7 @@ fn of_clients(words: &[&str]) -> Result<()> {
         }
         ["trickle", address, count] => clients::trickle(address.parse()?, count.parse()?),
         ["sip", address, target, count] => clients::sip(address.parse()?, target, count.parse()?),
+        ["logins", address, target, concurrency] => logins::logins(address.parse()?, target, concurrency.parse()?),
         ["upload", address, target, bytes] => clients::upload(address.parse()?, target, bytes.parse()?),
         ["download", address, target, bytes] => clients::download(address.parse()?, target, bytes.parse()?),
         _ => of_an_init(&words.split(|word| *word == "--").collect::<Vec<_>>()),

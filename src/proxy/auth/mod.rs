@@ -4,7 +4,6 @@
 mod book;
 mod entry;
 mod verdicts;
-mod worker;
 
 use std::collections::HashMap;
 use std::io;
@@ -15,12 +14,12 @@ use std::time::{Duration, Instant};
 use slotmap::SlotMap;
 
 use super::ClientKey;
+use super::worker::{Trade, Worker};
 use crate::auth::{Credentials, Users};
 use crate::poller::Waker;
 use crate::route::{Guesses, Subject};
 use book::{Book, Look, Looked};
 use verdicts::{Digest, Seal, Verdict, Verdicts};
-use worker::{Trade, Worker};
 
 slotmap::new_key_type! {
     /// A file of names and passwords.
@@ -95,9 +94,9 @@ enum Entry {
 impl Auth {
     /// Nothing is known. `now`: from when failures are counted.
     pub fn new(waker: &Arc<Waker>, now: Instant) -> io::Result<Self> {
-        let look = Trade { name: "htpasswd", nice: 0, most: CROWD, work: book::look };
+        let look = Trade { name: "htpasswd", nice: None, most: CROWD, work: book::look };
         // Behind the requests of everybody else, but not so far that nobody logs in on a busy machine.
-        let check = Trade { name: "passwords", nice: 10, most: MOST, work: Check::carry_out };
+        let check = Trade { name: "passwords", nice: Some(10), most: MOST, work: Check::carry_out };
         Ok(Self {
             books: SlotMap::with_key(),
             paths: HashMap::new(),

@@ -9,7 +9,7 @@ use super::For;
 use super::find::{Found, Look, find};
 use super::places::Ordered;
 use super::root::{Miss, Patience};
-use super::worker::Task;
+use super::task::Task;
 use crate::http::file::{Lent, Order, put_lent_head};
 use crate::http::{Body, RequestHead, ResponseHead, To};
 

@@ -9,17 +9,19 @@ mod places;
 mod public;
 mod root;
 mod sending;
-mod worker;
+mod task;
 
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use slotmap::SecondaryMap;
 
 use super::client::Phase;
 use super::session::{Step, flush};
+use super::worker::{Trade, Worker};
 use super::{ClientKey, Proxy};
 use crate::config::Config;
 use crate::poller::Waker;
@@ -34,8 +36,10 @@ pub(super) use places::Places;
 use places::Roots;
 pub(super) use root::Miss;
 use sending::{Next, Sending, read_small};
-use worker::{Done, Task, Worker};
+use task::{Done, Task};
 
+/// Most tasks that wait for the thread.
+const MOST: usize = 4096;
 /// When to ask again after a lack of ours.
 const SOON: Duration = Duration::from_secs(1);
 /// Up to so many bytes go with their head in one call, through our memory.
@@ -44,7 +48,7 @@ const SMALL: u64 = 64 * 1024;
 /// What the forwarder needs for files.
 #[derive(Debug)]
 pub(super) struct Files {
-    worker: Worker,
+    worker: Worker<ClientKey, Task, Done>,
     roots: Roots,
     /// What clients in [`Phase::File`] wait for.
     waits: SecondaryMap<ClientKey, Wait>,
@@ -85,9 +89,9 @@ enum For {
 impl Files {
     /// Nothing is sent.
     pub fn new(waker: Arc<Waker>) -> Self {
-        let worker = Worker::new(waker);
+        let trade = Trade { name: "files", nice: None, most: MOST, work: task::carry_out };
         Self {
-            worker,
+            worker: Worker::new(trade, waker),
             roots: Roots::default(),
             waits: SecondaryMap::new(),
             name: Vec::new(),
@@ -114,6 +118,7 @@ impl Proxy {
     /// The thread that reads files has answers.
     pub fn worked(&mut self) {
         while let Some((key, done)) = self.files.worker.answer() {
+            let done = done.unwrap_or(Done::Found(Err(Miss::Failed(Errno::IO))));
             match (self.files.waits.remove(key), done) {
                 (Some(Wait::Warming(mut sending)), _) => {
                     sending.warmed();

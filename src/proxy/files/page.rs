@@ -12,7 +12,7 @@ use super::places::Roots;
 use super::public::{Lookup, look};
 use super::root::{Miss, Root};
 use super::sending::read_small;
-use super::worker::Task;
+use super::task::Task;
 
 /// Longest page in bytes: what the thread reads at once.
 const MOST: u64 = 128 * 1024;

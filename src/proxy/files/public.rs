@@ -9,7 +9,7 @@ use super::For;
 use super::find::{Found, Look, find};
 use super::front_door::path_of;
 use super::root::{Miss, Patience, Root};
-use super::worker::Task;
+use super::task::Task;
 use crate::http::RequestHead;
 use crate::http::file::{Accepts, FileHead, Validators, file_name, judge, put_file_head};
 use crate::route::Owner;

@@ -26,8 +26,8 @@ pub(super) struct Worker<K, T, D> {
 pub(super) struct Trade<T, D> {
     /// The thread's name, of at most 15 bytes.
     pub name: &'static str,
-    /// How far it steps back for others, 0 to 19.
-    pub nice: i32,
+    /// How far it steps back for others, 1 to 19; `None`: not at all.
+    pub nice: Option<i32>,
     /// Most tasks that wait.
     pub most: usize,
     /// The work.
@@ -83,8 +83,10 @@ impl<K: Send + 'static, T: Send + 'static, D: Send + 'static> Worker<K, T, D> {
         let labour = move || {
             // A signal that the kernel gives to this thread would wake it for nothing.
             let _ = SigSet::all().thread_block();
-            // Linux does this to the thread alone. Nobody may forbid it.
-            let _ = setpriority_process(None, nice);
+            if let Some(nice) = nice {
+                // Linux does this to the thread alone. Nobody may forbid it.
+                let _ = setpriority_process(None, nice);
+            }
             for (ticket, task) in to_do {
                 let done = catch_unwind(AssertUnwindSafe(|| work(task))).ok();
                 if sender.send((ticket, done)).is_err() || waker.wake().is_err() {
@@ -94,5 +96,38 @@ impl<K: Send + 'static, T: Send + 'static, D: Send + 'static> Worker<K, T, D> {
         };
         std::thread::Builder::new().name(self.trade.name.into()).spawn(labour)?;
         Ok((tasks, answers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::poller::Poller;
+
+    /// What comes of a task, after the loop was woken.
+    fn await_answer(worker: &mut Worker<u8, u32, u32>, poller: &mut Poller) -> (u8, Option<u32>) {
+        loop {
+            if let Some(answer) = worker.answer() {
+                return answer;
+            }
+            poller.wait(None).unwrap();
+        }
+    }
+
+    #[test]
+    fn each_task_has_one_answer_and_a_panic_is_one() {
+        let mut poller = Poller::new().unwrap();
+        let work = |n: u32| 100_u32.checked_div(n).unwrap();
+        let trade = Trade { name: "test", nice: Some(19), most: 2, work };
+        let mut worker = Worker::new(trade, Arc::new(poller.waker().unwrap()));
+        assert!(worker.answer().is_none());
+        for _ in 0..2 {
+            assert!(worker.ask(1, 0) && worker.ask(2, 5));
+            assert!(!worker.ask(3, 1), "two wait already");
+            assert_eq!(await_answer(&mut worker, &mut poller), (1, None));
+            assert!(worker.thread.is_some());
+            assert_eq!(await_answer(&mut worker, &mut poller), (2, Some(20)));
+            assert!(worker.thread.is_none() && worker.answer().is_none(), "nothing is left to do");
+        }
     }
 }
