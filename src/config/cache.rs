@@ -48,10 +48,15 @@ impl CacheRule {
 
 fn beginning(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
     let text = String::read(node, cx)?;
+    cx.good(node.place, check_beginning(&text))?;
+    Some(text)
+}
+
+/// Whether a request's path may begin with this, written as in a request.
+pub(crate) fn check_beginning(text: &str) -> Result<(), String> {
     let allowed = |b: u8| b.is_ascii_graphic() && !b"?#\"<>\\^`{|}".contains(&b);
     let good = text.starts_with('/') && !text.contains("//") && text.bytes().all(allowed);
     let why =
         || format!("no path begins with {text:?}; write one such as \"/assets/\", percent-encoded, without ? and #");
-    cx.good(node.place, good.then_some(()).ok_or_else(why))?;
-    Some(text)
+    good.then_some(()).ok_or_else(why)
 }

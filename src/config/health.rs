@@ -43,8 +43,13 @@ fn status(node: Node<'_>, cx: &mut Cx<'_>) -> Option<u32> {
 /// The value of a field (RFC 9110 §5.5), in ASCII.
 fn content_type(node: Node<'_>, cx: &mut Cx<'_>) -> Option<String> {
     let text = String::read(node, cx)?;
+    cx.good(node.place, check_media_type(&text))?;
+    Some(text)
+}
+
+/// Whether Content-Type can say this.
+pub(crate) fn check_media_type(text: &str) -> Result<(), String> {
     let good = text.contains('/') && text.bytes().all(|b| matches!(b, b' '..=b'~'));
     let why = || format!("{text:?} is no media type; write one such as \"text/plain\" or \"application/json\"");
-    cx.good(node.place, good.then_some(()).ok_or_else(why))?;
-    Some(text)
+    good.then_some(()).ok_or_else(why)
 }

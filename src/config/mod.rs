@@ -34,6 +34,7 @@ pub use crate::unit::{Diagnostic, Level};
 pub use auth::Auth;
 pub use bots::Bots;
 pub use cache::CacheRule;
+pub(crate) use cache::check_beginning;
 pub use cgi::Cgi;
 pub use destination::{Destination, Endpoint};
 pub use difference::Difference;
@@ -43,6 +44,7 @@ pub use fleet::{
     Sticky, StickyKeys, Variant, Via,
 };
 pub use health::Health;
+pub(crate) use health::check_media_type;
 pub use limit::{By, Rate, RequestLimit};
 pub use load::{Loaded, load, load_daemon, reload};
 pub use maintenance::Maintenance;
@@ -53,6 +55,7 @@ pub use replacement::Replacement;
 pub use rewrite::{Rewrite, RewriteKeys};
 pub use rule::When;
 pub use static_files::Static;
+pub(crate) use static_files::{check_extension, check_suffix};
 pub use template::{Asking, FieldTemplate, PathTemplate};
 
 use crate::unit::layers::Node;

@@ -45,24 +45,39 @@ pub(super) fn some_age(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Option<Duratio
 fn suffixes(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
     let all = Vec::<String>::read(node, cx)?;
     for (suffix, item) in all.iter().zip(node.items()) {
-        let name = suffix.strip_prefix('/').unwrap_or(suffix);
-        let segments = !name.is_empty() && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        if !segments || name.starts_with('.') && name != suffix || name.contains(['\\', '?', '#']) {
-            let message = format!("\"{suffix}\" ends no name of a file; write one such as \"index.html\" or \".html\"");
+        if let Err(message) = check_suffix(suffix) {
             cx.error(item.place, message);
         }
     }
     Some(all)
 }
 
+/// Whether a file's name may end so.
+pub(crate) fn check_suffix(suffix: &str) -> Result<(), String> {
+    let name = suffix.strip_prefix('/').unwrap_or(suffix);
+    let segments = !name.is_empty() && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    if !segments || name.starts_with('.') && name != suffix || name.contains(['\\', '?', '#']) {
+        return Err(format!("\"{suffix}\" ends no name of a file; write one such as \"index.html\" or \".html\""));
+    }
+    Ok(())
+}
+
 fn extensions(node: Node<'_>, cx: &mut Cx<'_>) -> Option<Vec<String>> {
     let all = Vec::<String>::read(node, cx)?;
     for (extension, item) in all.iter().zip(node.items()) {
-        let right = extension.trim_start_matches(['*', '.']);
-        if right.is_empty() || right != extension || extension.contains(['.', '/']) {
-            let right = if right.is_empty() || right.contains(['.', '/']) { "css" } else { right };
-            cx.error(item.place, format!("\"{extension}\" is no extension; write \"{right}\""));
+        if let Err(message) = check_extension(extension) {
+            cx.error(item.place, message);
         }
     }
     Some(all)
+}
+
+/// Whether it is what stands behind the last dot of a name.
+pub(crate) fn check_extension(extension: &str) -> Result<(), String> {
+    let right = extension.trim_start_matches(['*', '.']);
+    if right.is_empty() || right != extension || extension.contains(['.', '/']) {
+        let right = if right.is_empty() || right.contains(['.', '/']) { "css" } else { right };
+        return Err(format!("\"{extension}\" is no extension; write \"{right}\""));
+    }
+    Ok(())
 }

@@ -19,6 +19,7 @@ pub(super) fn applications(keys: &mut Keys<'_>, server: &Server, hooks: Hooks, d
     let mut common = Common { settings: hooks.tenants, root_path: server.root_path.clone(), ..Common::default() };
     common.root = draft.path("");
     common.settings.set("service", "idle_stop", IDLE);
+    common.settings.set("route", "trailing_slash", true);
     outside(keys, &mut common, draft);
     let tenants = match keys.take("applications") {
         // A list of tenants is not what Navigator reads, yet nothing else can be meant.
@@ -43,6 +44,10 @@ pub(super) fn applications(keys: &mut Keys<'_>, server: &Server, hooks: Hooks, d
             0,
             "tenants, hooks and processes do not inherit the container's environment: name what they need in \
              pass_environment (a list of usual names is there)",
+        );
+        draft.report.change(
+            0,
+            "GET of a tenant's path without the slash is sent to the one with it (Navigator gave it to the tenant above)",
         );
         draft
             .report

@@ -73,7 +73,19 @@ fn script(item: &Field<'_>, draft: &mut Draft<'_>) {
     if !has("path") || !has("exec") {
         return draft.refuse(item, "a script needs a path and a script; add them");
     }
+    if draft.all("cgi").any(|other| answers_the_same(other, &table)) {
+        return draft
+            .refuse(item, "another script has this path and method; leave one out, or give each its own methods");
+    }
     draft.push("cgi", item.line, table);
+}
+
+fn answers_the_same(one: &Table, other: &Table) -> bool {
+    let methods = |table: &Table| match table.value("methods") {
+        Some(Toml::List(all)) => all.clone(),
+        _ => Vec::new(),
+    };
+    one.value("path") == other.value("path") && methods(one).iter().any(|method| methods(other).contains(method))
 }
 
 fn is_path(path: &str, field: &Field<'_>, draft: &mut Draft<'_>) -> bool {

@@ -7,6 +7,7 @@ use super::keys::Field;
 use super::report::{Report, Verdict};
 use super::toml::{Table, Toml};
 use super::value;
+use super::yaml::Yaml;
 
 /// What the file does not say.
 pub struct Options<'o> {
@@ -49,18 +50,15 @@ impl<'o> Draft<'o> {
         self.daemon.push(table);
     }
 
+    /// The tables `[[section]]` that are there.
+    pub fn all(&self, section: &str) -> impl Iterator<Item = &Table> {
+        let title = format!("[[{section}]]");
+        self.daemon.iter().filter(move |table| table.title == title)
+    }
+
     /// This name, or one like it that none of the tables `[[section]]` has.
     pub fn free_name(&self, section: &str, wanted: &str) -> String {
-        let title = format!("[[{section}]]");
-        let own = |table: &&Table| table.title == title;
-        let taken: Vec<&Toml> = self
-            .daemon
-            .iter()
-            .filter(own)
-            .flat_map(|table| &table.keys)
-            .filter(|(key, _)| key == "name")
-            .map(|(_, name)| name)
-            .collect();
+        let taken: Vec<&Toml> = self.all(section).filter_map(|table| table.value("name")).collect();
         let names = (1..).map(|n| if n == 1 { wanted.to_owned() } else { format!("{wanted}-{n}") });
         names.map(Toml::Text).find(|name| !taken.contains(&name)).map_or_else(String::new, |name| name.to_text())
     }
@@ -139,6 +137,25 @@ impl<'o> Draft<'o> {
                 None
             }
         }
+    }
+
+    /// Texts of a list, or one, that are what they should be; the others are refused.
+    pub fn checked(&mut self, field: &Field<'_>, check: impl Fn(&str) -> Result<(), String>) -> Vec<String> {
+        let mut all = Vec::new();
+        for item in field.items() {
+            let Some(text) = item.text(self).filter(|text| !text.is_empty()) else { continue };
+            match check(&text) {
+                Ok(()) => all.push(text),
+                Err(why) if matches!(field.node.value, Yaml::List(_)) => self.refuse(&item, &why),
+                Err(why) => self.refuse(field, &why),
+            }
+        }
+        all
+    }
+
+    /// A span of time in our notation, if it is any time at all.
+    pub fn some_time(&mut self, field: &Field<'_>) -> Option<String> {
+        self.duration(field).filter(|span| !value::is_zero(span))
     }
 
     /// A size in our notation.

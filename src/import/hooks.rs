@@ -19,8 +19,8 @@ pub(super) struct Hook {
     pub command: Vec<String>,
     /// `None` is no limit.
     pub timeout: Option<String>,
-    /// Another navigator.yml, to be used when the command has succeeded.
-    pub reload: Option<String>,
+    /// Another navigator.yml, to be used when the command has succeeded: its path, and what is relative to what in it.
+    pub reload: Option<[String; 2]>,
     pub directory: String,
     pub environment: Vec<(String, Toml)>,
     pub passed: Vec<String>,
@@ -41,6 +41,8 @@ pub(super) struct Hooks {
     pub tenants: Settings,
     /// The last unit that must have succeeded before a tenant starts.
     pub first: Option<String>,
+    /// When the server's ready hooks have run, another configuration is used.
+    pub reloads: bool,
 }
 
 /// Reads `hooks`. `processes` are up before the first hook.
@@ -52,9 +54,11 @@ pub(super) fn hooks(field: Option<&Field<'_>>, processes: &[String], draft: &mut
         let mut keys = field.keys(draft);
         for (key, target, live) in LISTS {
             let Some(field) = keys.take(key) else { continue };
-            let last = server(&field, target, live, processes, draft);
-            if key == "start" {
-                hooks.first = last;
+            let (last, reloads) = server(&field, target, live, processes, draft);
+            match key {
+                "start" => hooks.first = last,
+                "ready" => hooks.reloads = reloads,
+                _ => {}
             }
         }
         keys.finish(draft);
@@ -69,13 +73,19 @@ pub(super) fn hooks(field: Option<&Field<'_>>, processes: &[String], draft: &mut
     hooks
 }
 
-/// One list; the answer is its last unit.
-fn server(field: &Field<'_>, target: &str, live: bool, before: &[String], draft: &mut Draft<'_>) -> Option<String> {
+/// One list; the answer is its last unit, and whether one of its commands brings another configuration.
+fn server(
+    field: &Field<'_>,
+    target: &str,
+    live: bool,
+    before: &[String],
+    draft: &mut Draft<'_>,
+) -> (Option<String>, bool) {
     let all = list(field, draft);
     let became = format!("a oneshot unit a command, wanted_by = [\"{target}\"]");
     if all.is_empty() {
         draft.as_is(field, "nothing");
-        return None;
+        return (None, false);
     }
     if live {
         draft.mapped(field, &became)
@@ -94,12 +104,13 @@ fn server(field: &Field<'_>, target: &str, live: bool, before: &[String], draft:
         ),
         _ => {}
     }
+    let reloads = all.iter().any(|hook| hook.reload.is_some());
     let mut last: Option<String> = None;
     for hook in all {
         let tables = hook.tables(target, last.as_deref(), before);
         last = Some(draft.unit(&format!("hook-{}", field_word(field)), "", tables));
     }
-    last
+    (last, reloads)
 }
 
 fn field_word<'f>(field: &'f Field<'_>) -> &'f str {
@@ -133,6 +144,7 @@ fn hook(item: &Field<'_>, draft: &mut Draft<'_>) -> Option<Hook> {
     let args = args.map(|field| field.texts(draft)).unwrap_or_default();
     let timeout = timeout.and_then(|field| draft.duration(&field)).filter(|span| !value::is_zero(span));
     let reload = reload.and_then(|field| field.text(draft)).filter(|file| !file.is_empty());
+    let reload = reload.map(|file| [draft.path(&file), root.clone()].map(|path| value::literal(&path)));
     let directory = keys.take("working_dir").or_else(|| keys.take("working_directory"));
     let environment = keys.take("env");
     for field in [&directory, &environment].into_iter().flatten() {
@@ -195,8 +207,9 @@ impl Hook {
         service.set("type", "oneshot");
         let command: Vec<String> = self.command.iter().map(|word| word.replace("${", "$${")).collect();
         service.set("exec_start", command);
-        if let Some(file) = &self.reload {
-            let import = ["tenantd", "import", file, "--out", "/etc/tenantd"].map(str::to_owned).to_vec();
+        if let Some([file, root]) = &self.reload {
+            let import = ["tenantd", "import", file, "--root", root, "--out", "/etc/tenantd"];
+            let import = import.map(str::to_owned).to_vec();
             service.set("exec_start_post", vec![import, vec!["tenantd".to_owned(), "reload".to_owned()]]);
         }
         service.set("working_directory", self.directory.as_str());

@@ -82,10 +82,10 @@ fn top(mut keys: Keys<'_>, draft: &mut Draft<'_>) -> usize {
     server::slash(&server, draft);
     section(&mut keys, "cable", draft, cable::cable);
     let maintenance = keys.take("maintenance");
-    maintenance::maintenance(maintenance.as_ref(), &server, draft);
     section(&mut keys, "logging", draft, logging::logging);
     let processes = keys.take("managed_processes").map(|field| processes::processes(&field, draft)).unwrap_or_default();
     let hooks = hooks::hooks(keys.take("hooks").as_ref(), &processes, draft);
+    maintenance::maintenance(maintenance.as_ref(), &server, hooks.reloads, draft);
     section(&mut keys, "suspend", draft, idle::suspend);
     let tenants = applications::applications(&mut keys, &server, hooks, draft);
     keys.finish(draft);

@@ -70,7 +70,7 @@ fn proxy(item: &Field<'_>, number: usize, draft: &mut Draft<'_>) {
         draft.works(&field, "[[proxy]] methods");
     }
     if let Some(field) = keys.take("timeout") {
-        table.may("timeout_response", draft.duration(&field));
+        table.may("timeout_response", draft.some_time(&field));
         draft.works(&field, "[[proxy]] timeout_response");
     }
     keys.finish(draft);

@@ -60,10 +60,14 @@ fn replay(item: &Field<'_>, draft: &mut Draft<'_>) {
         draft.works(&field, "[[replay]] methods");
     }
     if let Some(field) = keys.take("timeout") {
-        table.may("timeout", draft.duration(&field));
+        table.may("timeout", draft.some_time(&field));
         draft.works(&field, "[[replay]] timeout");
     }
-    works(keys.take("fallback"), "fallback", &mut table, draft);
+    if let Some(field) = keys.take("fallback") {
+        let all = draft.checked(&field, fallback);
+        table.may("fallback", all.into_iter().next());
+        draft.works(&field, "[[replay]] fallback");
+    }
     if let Some(field) = keys.take("flag").or_else(|| keys.take("replacement")) {
         draft.refuse(&field, "a replay goes to an app, a region or a machine; name one of them");
     }
@@ -90,6 +94,11 @@ fn status(field: &Field<'_>, table: &mut Table, draft: &mut Draft<'_>) {
     }
 }
 
+fn fallback(word: &str) -> Result<(), String> {
+    let known = matches!(word, "force_self" | "prefer_self" | "none");
+    known.then_some(()).ok_or_else(|| format!("\"{word}\" is none of force_self, prefer_self, none; leave it out"))
+}
+
 /// A directory is all below it.
 fn below(path: String) -> String {
     if path.ends_with('/') { format!("{path}*") } else { path }
@@ -113,7 +122,7 @@ fn sticky(field: &Field<'_>, draft: &mut Draft<'_>) {
     for (key, ours) in STICKY {
         let Some(field) = keys.take(key) else { continue };
         match ours {
-            "max_age" => drop(table.may(ours, draft.duration(&field))),
+            "max_age" => drop(table.may(ours, draft.some_time(&field))),
             "secure" | "http_only" => drop(table.may(ours, field.boolean(draft))),
             "paths" => drop(table.set(ours, field.texts(draft).into_iter().map(below).collect::<Vec<_>>())),
             "same_site" => drop(table.may(ours, field.text(draft).map(|word| word.to_ascii_lowercase()))),

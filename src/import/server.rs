@@ -3,6 +3,7 @@
 use super::draft::Draft;
 use super::keys::{Field, Keys};
 use super::{bots, cgi, idle, routes, static_files, value};
+use crate::config::check_media_type;
 
 /// Networks that a proxy in front of a container has: loopback, private, unique local.
 const NEAR: [&str; 6] = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7"];
@@ -173,8 +174,8 @@ fn is_path(path: &str, field: &Field<'_>, draft: &mut Draft<'_>) -> bool {
 
 fn health_headers(field: &Field<'_>, draft: &mut Draft<'_>) {
     for (name, field) in field.keys(draft).all() {
-        let Some(text) = field.text(draft) else { continue };
         if name.eq_ignore_ascii_case("content-type") {
+            let Some(text) = draft.checked(&field, check_media_type).into_iter().next() else { continue };
             draft.section("health").set("content_type", text);
             draft.mapped(&field, "[health] content_type");
         } else {

@@ -3,8 +3,9 @@
 use super::draft::Draft;
 use super::keys::{Field, Keys};
 use super::server::Server;
-use super::toml::Table;
+use super::toml::{Table, Toml};
 use super::value;
+use crate::config::{check_beginning, check_extension, check_suffix};
 
 /// Reads `static` and `public_dir` of `server`. Navigator serves `public` also where nothing is said.
 pub(super) fn files(mut keys: Option<&mut Keys<'_>>, server: &mut Server, draft: &mut Draft<'_>) {
@@ -44,12 +45,9 @@ fn section<'d>(field: &Field<'_>, server: &mut Server, draft: &'d mut Draft<'_>)
     }
     for (key, works) in [("allowed_extensions", false), ("extensions", true)] {
         if let Some(field) = keys.take(key) {
-            let all: Vec<String> = field
-                .texts(draft)
-                .iter()
-                .map(|text| text.trim_start_matches(['*', '.']).to_owned())
-                .filter(|word| !word.is_empty())
-                .collect();
+            let bare = |text: &str| text.trim_start_matches(['*', '.']).to_owned();
+            let all = draft.checked(&field, |text| check_extension(&bare(text)));
+            let all: Vec<String> = all.iter().map(|text| bare(text)).collect();
             if !all.is_empty() {
                 draft.section("static").set("extensions", all);
             }
@@ -57,7 +55,7 @@ fn section<'d>(field: &Field<'_>, server: &mut Server, draft: &'d mut Draft<'_>)
         }
     }
     if let Some(field) = keys.take("try_files") {
-        let all: Vec<String> = field.texts(draft).into_iter().filter(|word| !word.is_empty()).collect();
+        let all = draft.checked(&field, check_suffix);
         draft.section("static").set("try_files", all);
         draft.as_is(&field, "[static] try_files, also without auth");
     }
@@ -112,22 +110,32 @@ fn exception(item: &Field<'_>, draft: &mut Draft<'_>) {
     let mut table = Table::new("");
     let path = keys.take("path");
     if let Some(field) = &path {
-        table.may("path", field.text(draft));
-        draft.as_is(field, "[[cache]] path");
+        table.may("path", draft.checked(field, check_beginning).into_iter().next());
+        draft.as_is(field, "[[cache]] path, the plain beginning of a path");
     }
     if let Some(field) = keys.take("max_age") {
         table.may("max_age", draft.duration(&field));
         draft.as_is(&field, "[[cache]] max_age");
     }
     if let Some(field) = keys.take("immutable") {
-        table.may("immutable", field.boolean(draft));
-        draft.as_is(&field, "[[cache]] immutable");
+        let ages = table.value("max_age").is_some();
+        table.may("immutable", field.boolean(draft).filter(|_| ages));
+        draft.as_is(&field, if ages { "[[cache]] immutable" } else { "nothing, as there is no max_age" });
     }
     keys.finish(draft);
-    if table.keys.iter().any(|(key, _)| key == "path") {
-        draft.push("cache", item.line, table);
-    } else {
+    if path.is_none() {
         draft.refuse(item, "it has no path; add one");
+    }
+    rule(item, table, draft);
+}
+
+/// Adds a `[[cache]]`, unless its path has one.
+fn rule(item: &Field<'_>, table: Table, draft: &mut Draft<'_>) {
+    let Some(path) = table.value("path").map(Toml::to_text) else { return };
+    if draft.all("cache").any(|other| other.value("path") == table.value("path")) {
+        draft.refuse(item, &format!("a second rule for \"{path}\"; leave one out"));
+    } else {
+        draft.push("cache", item.line, table);
     }
 }
 
@@ -150,10 +158,11 @@ fn directories(field: &Field<'_>, server: &mut Server, draft: &mut Draft<'_>) {
         } else {
             draft.works(&item, "below [static] root, with a [[cache]] of its own");
         }
-        if let Some(age) = cache.and_then(|field| field.text(draft)).and_then(|text| value::duration(&text)) {
+        let age = cache.and_then(|field| field.text(draft)).and_then(|text| value::duration(&text));
+        if let (Some(age), Ok(())) = (age, check_beginning(&path)) {
             let mut table = Table::new("");
             table.set("path", path).set("max_age", age.0);
-            draft.push("cache", item.line, table);
+            rule(&item, table, draft);
         }
     }
 }

@@ -66,6 +66,38 @@ fn server() {
             Mapped,
             &["extensions = [\"html\", \"css\"]"],
         ),
+        ("server: { static: { allowed_extensions: [a/b] } }", "server.static.allowed_extensions[]", CannotBe, &[]),
+        ("server: { static: { try_files: ['../a'] } }", "server.static.try_files[]", CannotBe, &["try_files = []"]),
+        (
+            "server: { static: { cache_control: { overrides: [ { path: a, max_age: 1h } ] } } }",
+            "server.static.cache_control.overrides[].path",
+            CannotBe,
+            &[],
+        ),
+        (
+            "server: { static: { cache_control: { overrides: [ { path: /a, max_age: 1h }, { path: /a, max_age: 2h } ] } } }",
+            "server.static.cache_control.overrides[]",
+            CannotBe,
+            &["path = \"/a\"\nmax_age = \"1h\""],
+        ),
+        (
+            "server: { health_check: { path: /a, response: { headers: { Content-Type: plain } } } }",
+            "server.health_check.response.headers.Content-Type",
+            CannotBe,
+            &["path = \"/a\""],
+        ),
+        (
+            "routes: { fly: { replay: [ { path: ^/a, region: ams, fallback: me } ] } }",
+            "routes.fly.replay[].fallback",
+            CannotBe,
+            &["region = \"ams\""],
+        ),
+        (
+            "applications: { tenants: [ { path: /t } ] }",
+            "applications.tenants[].path",
+            Mapped,
+            &["path = \"/${path}\"\ntrailing_slash = true\n"],
+        ),
         (
             "server: { static: { extensions: ['.html'] } }",
             "server.static.extensions",
@@ -202,7 +234,15 @@ fn scripts() {
         let key = format!("server.cgi_scripts[].{key}");
         assert!(found.rows.iter().any(|row| row.key == key && row.verdict == verdict), "{key}: {:#?}", found.rows);
     }
-    judge(&[("server: { cgi_scripts: [ { path: /x } ] }", "server.cgi_scripts[]", CannotBe, &[])]);
+    judge(&[
+        ("server: { cgi_scripts: [ { path: /x } ] }", "server.cgi_scripts[]", CannotBe, &[]),
+        (
+            "server: { cgi_scripts: [ { path: /x, script: /a, method: GET }, { path: /x, script: /b } ] }",
+            "server.cgi_scripts[]",
+            CannotBe,
+            &["exec = [\"/a\"]\nmethods = [\"GET\"]"],
+        ),
+    ]);
 }
 
 #[test]
@@ -230,6 +270,12 @@ fn cable_logging_maintenance() {
             "logging.vector.socket",
             CannotBe,
             &[],
+        ),
+        (
+            "maintenance: { enabled: true }\nhooks: { server: { ready: [ { command: c, reload_config: n.yml } ] } }",
+            "maintenance.enabled",
+            Mapped,
+            &["[maintenance]\nuntil_ready = true\npage = "],
         ),
         (
             "maintenance: { enabled: true }",
@@ -768,7 +814,8 @@ fn hooks() {
             "hook-ready",
             &[
                 "wanted_by = [\"ready\"]",
-                "[\"tenantd\", \"import\", \"config/navigator.yml\", \"--out\", \"/etc/tenantd\"], [\"tenantd\", \"reload\"]",
+                "\"import\", \"/app/config/navigator.yml\", \"--root\", \"/app\", \"--out\", \"/etc/tenantd\"",
+                "[\"tenantd\", \"reload\"]",
             ],
         ),
         ("hook-idle", &["wanted_by = [\"idle\"]"]),

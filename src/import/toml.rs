@@ -69,6 +69,11 @@ impl Table {
         Self { title: title.to_owned(), ..Self::default() }
     }
 
+    /// The value of a key.
+    pub fn value(&self, key: &str) -> Option<&Toml> {
+        self.keys.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
     /// Sets a key; a later value wins.
     pub fn set(&mut self, key: &str, value: impl Into<Toml>) -> &mut Self {
         let value = value.into();

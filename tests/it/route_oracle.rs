@@ -2,15 +2,17 @@
 //! order by heart and shares no code with it: no regular expression, no table.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use slotmap::SlotMap;
 use tenantd::config;
 use tenantd::http::{Path, RequestHead};
+use tenantd::import::{self, Options};
 use tenantd::route::{Access, Decision, Front, Request, Reroute};
 use tenantd::unit::UnitId;
 
 use crate::random::Random;
-use crate::route_world::{TENANTS, World, YEARS, world};
+use crate::route_world::{TENANTS, World, YEARS, instance, world};
 
 const REQUESTS: usize = 1000;
 /// One request, and what its path means: `None` is ambiguous.
@@ -66,7 +68,7 @@ impl World {
         }
         match tenant {
             Some((route, _)) if route == served && get => format!("301 {served}/{query}"),
-            Some((_, name)) => format!("{name} {served}{query}"),
+            Some((_, name)) => format!("{} {served}{query}", instance(name)),
             None => "404".into(),
         }
     }
@@ -214,7 +216,7 @@ fn decided(front: &Front, names: &SlotMap<UnitId, String>, asked: &Asked) -> Str
     }
     match front.decide(&request, &path, &mut ()) {
         Decision::Elsewhere(elsewhere) => elsewhere.to_string(),
-        Decision::Tenant(unit) => format!("{} {}", names[unit], path.target()),
+        Decision::Tenant(unit) => format!("{} {}", instance(&names[unit]), path.target()),
         Decision::Robot => "robot".into(),
         Decision::Cgi(index) => format!("cgi {index}"),
         Decision::Remote(index) => format!("proxy {index}"),
@@ -228,7 +230,23 @@ fn a_thousand_requests_are_decided_as_the_oracle_says() {
     let (world, directory) = (world(), tempfile::tempdir().unwrap());
     assert_eq!(world.tenants.len(), TENANTS);
     world.write(directory.path());
-    let loaded = config::load(directory.path(), &|_| None).unwrap_or_else(|all| panic!("{all:#?}"));
+    decides_as_the_oracle(&world, directory.path());
+}
+
+#[test]
+fn an_imported_configuration_decides_as_the_oracle_says() {
+    let (world, directory) = (world(), tempfile::tempdir().unwrap());
+    let options = Options { root: "/rails".into(), source: "navigator.yml".into(), variables: &|_| None };
+    let import = import::translate(&world.navigator(), &options).unwrap();
+    assert_eq!(import.tenants, TENANTS);
+    fs::create_dir(directory.path().join("units")).unwrap();
+    import.files.iter().for_each(|(path, text)| fs::write(directory.path().join(path), text).unwrap());
+    decides_as_the_oracle(&world, directory.path());
+}
+
+#[track_caller]
+fn decides_as_the_oracle(world: &World, directory: &std::path::Path) {
+    let loaded = config::load(directory, &|_| None).unwrap_or_else(|all| panic!("{all:#?}"));
     let (mut front, mut names) = (Front::new(&loaded.config), SlotMap::with_key());
     for unit in &loaded.units {
         let id = names.insert(unit.name.to_string());
@@ -240,12 +258,10 @@ fn a_thousand_requests_are_decided_as_the_oracle_says() {
         let asked = world.ask(&mut random);
         let expected = world.oracle(&asked);
         assert_eq!(decided(&front, &names, &asked), expected, "{asked:?}");
-        *kinds.entry(expected.split(['@', ' ']).next().unwrap_or_default().to_owned()).or_default() += 1;
+        *kinds.entry(expected.split(['-', ' ']).next().unwrap_or_default().to_owned()).or_default() += 1;
     }
     // Every rule has had its say.
-    for kind in
-        ["400", "health", "401", "301", "302", "308", "robot", "cgi", "proxy", "showcase", "demo", "index", "404"]
-    {
+    for kind in ["400", "health", "401", "301", "302", "308", "robot", "cgi", "proxy", "2023", "demo", "index", "404"] {
         assert!(kinds.contains_key(kind), "{kind} in {kinds:?}");
     }
 }
