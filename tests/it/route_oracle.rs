@@ -2,6 +2,7 @@
 //! order by heart and shares no code with it: no regular expression, no table.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 
 use slotmap::SlotMap;
@@ -12,7 +13,7 @@ use tenantd::route::{Access, Decision, Front, Request, Reroute};
 use tenantd::unit::UnitId;
 
 use crate::random::Random;
-use crate::route_world::{TENANTS, World, YEARS, instance, world};
+use crate::route_world::{TENANTS, World, YEARS, world};
 
 const REQUESTS: usize = 1000;
 /// One request, and what its path means: `None` is ambiguous.
@@ -27,6 +28,44 @@ struct Asked {
 }
 
 impl World {
+    /// The same configuration as Navigator has it.
+    fn navigator(&self) -> String {
+        let mut text = String::from(
+            "server:\n  bot_detection: { enabled: true, action: reject }\n  cgi_scripts:\n    \
+             - { path: /showcase/update_config, script: /bin/true, method: POST }\n\
+             auth:\n  enabled: true\n  realm: Showcase\n  htpasswd: /data/htpasswd\n  \
+             public_paths: [/showcase/assets/, '*.js', /favicon.ico]\n  auth_patterns:\n    \
+             - { pattern: '^/showcase/?$', action: 'off' }\n",
+        );
+        for year in YEARS {
+            let open: Vec<&str> = self.cities.iter().step_by(3).map(String::as_str).collect();
+            let pattern = format!("^/showcase/{year}/({})/?$", open.join("|"));
+            writeln!(text, "    - {{ pattern: '{pattern}', action: 'off' }}").unwrap();
+        }
+        text.push_str(
+            "routes:\n  redirects:\n    \
+             - { from: '^/showcase/(?<year>20[0-9][0-9])$', to: '/showcase/${year}/', status: 301 }\n    \
+             - { from: '^/events/(.*)$', to: '/showcase/$1' }\n",
+        );
+        for n in 0..40 {
+            let rule = format!("from: '^/studio-{n}(/.*)?$', to: '/showcase/studios/{n}$1', status: 308");
+            writeln!(text, "    - {{ {rule}, methods: [GET] }}").unwrap();
+        }
+        text.push_str(
+            "  rewrites:\n    - { from: '^/s/', to: '/showcase/' }\n    \
+             - { from: '^/showcase/(20[0-9][0-9])/([a-z]+)/legacy/', to: '/showcase/$1/$2/' }\n  \
+             reverse_proxies:\n    \
+             - { name: password, path: '^/showcase/password(/.*)?$', target: 'https://origin.example.com/p$1' }\n    \
+             - { name: api, prefix: /api, target: 'http://127.0.0.1:9' }\n\
+             applications:\n  tenants:\n",
+        );
+        for (path, name) in &self.tenants {
+            let bots = if name == "demo" { ", bot_detection: { enabled: true, action: ignore }" } else { "" };
+            writeln!(text, "    - {{ path: {path}/, name: {}{bots} }}", instance(name)).unwrap();
+        }
+        text
+    }
+
     /// What the order of the front door says.
     fn oracle(&self, asked: &Asked) -> String {
         let Some(path) = asked.path.as_deref() else { return "400".into() };
@@ -165,6 +204,11 @@ fn noise(path: &str, random: &mut Random) -> (String, bool) {
         }
         _ => (path.to_owned(), true),
     }
+}
+
+/// The part of a unit's name that no template has.
+fn instance(name: &str) -> &str {
+    name.rsplit('@').next().unwrap_or(name)
 }
 
 fn is_year(text: &str) -> bool {

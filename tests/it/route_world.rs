@@ -15,11 +15,6 @@ pub struct World {
     pub cities: Vec<String>,
 }
 
-/// The part of a unit's name that no template has.
-pub fn instance(name: &str) -> &str {
-    name.rsplit('@').next().unwrap_or(name)
-}
-
 /// The same each time.
 pub fn world() -> World {
     let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).unwrap_or(0));
@@ -41,44 +36,6 @@ pub fn world() -> World {
 }
 
 impl World {
-    /// The same as a Navigator's file.
-    pub fn navigator(&self) -> String {
-        let mut text = String::from(
-            "server:\n  bot_detection: { enabled: true, action: reject }\n  cgi_scripts:\n    \
-             - { path: /showcase/update_config, script: /bin/true, method: POST }\n\
-             auth:\n  enabled: true\n  realm: Showcase\n  htpasswd: /data/htpasswd\n  \
-             public_paths: [/showcase/assets/, '*.js', /favicon.ico]\n  auth_patterns:\n    \
-             - { pattern: '^/showcase/?$', action: 'off' }\n",
-        );
-        for year in YEARS {
-            let open: Vec<&str> = self.cities.iter().step_by(3).map(String::as_str).collect();
-            let pattern = format!("^/showcase/{year}/({})/?$", open.join("|"));
-            writeln!(text, "    - {{ pattern: '{pattern}', action: 'off' }}").unwrap();
-        }
-        text.push_str(
-            "routes:\n  redirects:\n    \
-             - { from: '^/showcase/(?<year>20[0-9][0-9])$', to: '/showcase/${year}/', status: 301 }\n    \
-             - { from: '^/events/(.*)$', to: '/showcase/$1' }\n",
-        );
-        for n in 0..40 {
-            let rule = format!("from: '^/studio-{n}(/.*)?$', to: '/showcase/studios/{n}$1', status: 308");
-            writeln!(text, "    - {{ {rule}, methods: [GET] }}").unwrap();
-        }
-        text.push_str(
-            "  rewrites:\n    - { from: '^/s/', to: '/showcase/' }\n    \
-             - { from: '^/showcase/(20[0-9][0-9])/([a-z]+)/legacy/', to: '/showcase/$1/$2/' }\n  \
-             reverse_proxies:\n    \
-             - { name: password, path: '^/showcase/password(/.*)?$', target: 'https://origin.example.com/p$1' }\n    \
-             - { name: api, prefix: /api, target: 'http://127.0.0.1:9' }\n\
-             applications:\n  tenants:\n",
-        );
-        for (path, name) in &self.tenants {
-            let bots = if name == "demo" { ", bot_detection: { enabled: true, action: ignore }" } else { "" };
-            writeln!(text, "    - {{ path: {path}/, name: {}{bots} }}", instance(name)).unwrap();
-        }
-        text
-    }
-
     /// Writes its files.
     pub fn write(&self, directory: &File) {
         let mut daemon = String::from(
