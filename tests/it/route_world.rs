@@ -1,4 +1,4 @@
-//! A configuration in Showcase's shape: 371 tenants, 44 rules, 13 patterns of what is public and more.
+//! A configuration in Showcase's shape: 371 tenants, 50 rules, 13 patterns of what is public and more.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,6 +6,9 @@ use std::fs;
 use std::path::Path as File;
 
 pub const TENANTS: usize = 371;
+/// Files below /showcase of the front door, by path; `secret.rb` has an extension that is not served.
+pub const FILES: [&str; 5] =
+    ["assets/a.css", "regions.html", "studios/index.html", "2026/aaton/spring/page.html", "secret.rb"];
 pub const YEARS: std::ops::Range<u64> = 2020..2027;
 
 /// What a generated configuration holds.
@@ -59,10 +62,25 @@ impl World {
         daemon.push_str(
             "[[rewrite]]\nfrom = \"^/s/\"\nto = \"/showcase/\"\n\
              [[rewrite]]\nfrom = \"^/showcase/(20[0-9][0-9])/([a-z]+)/legacy/\"\nto = \"/showcase/$1/$2/\"\n\
+             [machine]\nregion = \"iad\"\napp = \"showcase\"\n\
+             [[replay]]\npath = \"/eu\"\nregion = \"ams\"\n\
+             [[replay]]\npath = \"/us\"\nregion = \"iad\"\n\
+             [[replay]]\npattern = \"^/.*[.]pdf$\"\napp = \"pdf\"\n\
              [[cgi]]\npath = \"/showcase/update_config\"\nexec = [\"/bin/true\"]\nmethods = [\"POST\"]\n\
              [[proxy]]\nname = \"password\"\npattern = \"^/showcase/password(/.*)?$\"\ntarget = \"https://origin.example.com/p$1\"\n\
              [[proxy]]\nname = \"api\"\npath = \"/api\"\ntarget = \"http://127.0.0.1:9\"\n",
         );
+        writeln!(
+            daemon,
+            "[health]\nready = \"/ready\"\n[static]\nroot = \"{}\"\nprefix = \"/showcase\"\ntrailing_slash = true\n\
+             extensions = [\"css\", \"html\"]",
+            directory.join("public").display()
+        )
+        .unwrap();
+        for file in FILES.map(|file| directory.join("public").join(file)) {
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "a file").unwrap();
+        }
         let service = "[service]\nexec_start = \"true\"\n[route]\ntrailing_slash = true\n";
         let mut template = format!("{service}path = \"/showcase/${{path}}\"\n");
         for (path, name) in &self.tenants {
