@@ -318,7 +318,8 @@ fn files_machines_and_variants_are_explained_in_the_order_of_the_front_door() {
     }
     std::os::unix::fs::symlink("/etc/hostname", root.join("out.css")).expect("a link");
     let config = MACHINES.replace("ROOT", &root.display().to_string());
-    let mut setup = setup.config(&config).web(&web(&["boston", "b", "far"]));
+    let trusted = "trusted_proxies = [\"127.0.0.1\"]";
+    let mut setup = setup.http(trusted).config(&config).web(&web(&["boston", "b", "far"]));
     setup.write("127.0.0.1:1".parse().expect("an address"));
     let run = |words: &[&str]| crate::harness::verb(setup.path(), &[&["route"], words].concat());
     let robot = ["-H", "User-Agent: Googlebot/2.1"];
