@@ -1,6 +1,8 @@
 //! `tenantd route METHOD URL`: who would answer a request, and why, step by step. Needs no daemon: the rules are those on disk.
 
+mod answer;
 mod ask;
+mod disk;
 mod told;
 
 use std::net::IpAddr;
@@ -15,8 +17,9 @@ use super::options::Options;
 use super::{CONFIG, usage};
 use crate::config::{self, Loaded};
 use crate::http::{Path, RequestHead};
-use crate::route::{Access, Away, Decision, Front, Request, Reroute, Trace};
+use crate::route::{Access, Front, Request, Reroute, Trace};
 use crate::unit::{Unit, UnitId};
+use answer::Case;
 use told::{Told, Verdict};
 
 /// Options of `route`: those that describe the request.
@@ -47,8 +50,9 @@ pub(super) fn run(directory: &File, method: &str, url: &str, options: &Options, 
             return ExitCode::from(CONFIG);
         }
     };
-    let mut told = Told::new(directory);
-    let verdict = judge(&loaded, head.as_bytes(), asked, &mut told);
+    let (front, units) = front(&loaded);
+    let mut told = Told::new(directory, units);
+    let verdict = judge(&loaded, &front, head.as_bytes(), asked, &mut told);
     if json {
         print_json(&told.json(&verdict));
     } else {
@@ -57,10 +61,9 @@ pub(super) fn run(directory: &File, method: &str, url: &str, options: &Options, 
     ExitCode::from(u8::from(!verdict.is_answered()))
 }
 
-/// The same steps in the same order as for a request that comes in.
-fn judge(loaded: &Loaded, head: &[u8], asked: &Asked, told: &mut Told) -> Verdict {
-    let mut units: SlotMap<UnitId, &Unit> = SlotMap::with_key();
-    let mut front = Front::new(&loaded.config);
+/// The rules, and the units that they name.
+fn front(loaded: &Loaded) -> (Front, SlotMap<UnitId, &Unit>) {
+    let (mut front, mut units) = (Front::new(&loaded.config), SlotMap::with_key());
     for unit in &loaded.units {
         let id = units.insert(unit);
         if let (Some(route), Some(_)) = (&unit.route, &unit.socket) {
@@ -69,32 +72,39 @@ fn judge(loaded: &Loaded, head: &[u8], asked: &Asked, told: &mut Told) -> Verdic
         }
     }
     front.settle();
+    (front, units)
+}
+
+/// The same steps in the same order as for a request that comes in.
+fn judge(loaded: &Loaded, front: &Front, head: &[u8], asked: &Asked, told: &mut Told<'_>) -> Verdict {
     let head = match RequestHead::parse(head) {
         Ok(Some(head)) => head,
         Ok(None) => return Verdict::refused(400, "the request has no end"),
         Err(refusal) => return Verdict::refused(refusal.status, refusal.reason),
     };
+    if head.ends_here() {
+        return Verdict::answered(204, "tenantd");
+    }
     let mut path = match Path::parse(head.target) {
         Ok(path) => path,
         Err(refusal) => return Verdict::refused(refusal.status, refusal.reason),
     };
     told.path(head.target, &path);
-    if front.is_health(path.path()) {
-        told.told("health", || format!("{} is answered by tenantd", path.path()));
-        return Verdict::answered(200, "tenantd");
+    if let Some(check) = front.check(path.path()) {
+        return answer::health(&loaded.config.health, check, &path, told);
     }
     told.none("health");
     let client = asked.from.as_deref().and_then(|from| from.parse().ok()).unwrap_or(IpAddr::from([127, 0, 0, 1]));
     let trusted = loaded.config.http.trusts(client);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let request = Request { client, trusted, now, ..Request::of(&head) };
-    if let Some(verdict) = locked(&front, &request, &path, asked, told) {
+    if let Some(verdict) = locked(front, &request, &path, asked, told) {
         return verdict;
     }
     match front.reroute(&request, &mut path, told) {
         Reroute::Stays => {}
         Reroute::Rewritten => {
-            if let Some(verdict) = locked(&front, &request, &path, asked, told) {
+            if let Some(verdict) = locked(front, &request, &path, asked, told) {
                 return verdict;
             }
         }
@@ -102,11 +112,18 @@ fn judge(loaded: &Loaded, head: &[u8], asked: &Asked, told: &mut Told) -> Verdic
         Reroute::Refused(refusal) => return Verdict::refused(refusal.status, refusal.reason),
     }
     let decision = front.decide(&request, &path, told);
-    verdict(decision, loaded, &units, &request, &path, told)
+    let case = Case { config: &loaded.config, front, head: &head, request: &request };
+    case.verdict(&decision, &path, told)
 }
 
 /// Nobody asks for the password here: who says `--user` has it.
-fn locked(front: &Front, request: &Request<'_>, path: &Path<'_>, asked: &Asked, told: &mut Told) -> Option<Verdict> {
+fn locked(
+    front: &Front,
+    request: &Request<'_>,
+    path: &Path<'_>,
+    asked: &Asked,
+    told: &mut Told<'_>,
+) -> Option<Verdict> {
     let Access::Locked(realm) = front.access(request.host, path) else {
         told.told("auth", || format!("{} is public", path.path()));
         return None;
@@ -121,45 +138,4 @@ fn locked(front: &Front, request: &Request<'_>, path: &Path<'_>, asked: &Asked, 
         return Some(Verdict::refused(503, "names and passwords cannot be looked up"));
     }
     user.is_none().then(|| Verdict::refused(401, "a name and a password are needed (--user NAME)"))
-}
-
-fn verdict(
-    decision: Decision,
-    loaded: &Loaded,
-    units: &SlotMap<UnitId, &Unit>,
-    request: &Request<'_>,
-    path: &Path<'_>,
-    told: &mut Told,
-) -> Verdict {
-    match decision {
-        Decision::Chosen(chosen) => verdict(Decision::Tenant(chosen.unit), loaded, units, request, path, told),
-        Decision::Placed(away) => verdict(Decision::Away(away), loaded, units, request, path, told),
-        Decision::Away(away @ (Away::Replay(_) | Away::Proxy(_) | Away::Redirect(_))) => {
-            Verdict::sent("another machine", &away.to_string())
-        }
-        Decision::Away(away @ Away::Circle(_)) => Verdict::refused(508, &away.to_string()),
-        Decision::Away(away @ Away::Stuck(_)) => Verdict::refused(413, &away.to_string()),
-        Decision::Away(away) => Verdict::refused(503, &away.to_string()),
-        Decision::Elsewhere(elsewhere) => Verdict::elsewhere(elsewhere.status, elsewhere.location),
-        Decision::Tenant(id) | Decision::Files(id) => {
-            let Some(unit) = units.get(id) else { return Verdict::refused(404, "no application answers here") };
-            told.unit_of(unit);
-            let file = told.public(unit, request.method, path);
-            match (file, decision) {
-                (Some(file), _) => Verdict::answered(200, &file),
-                (None, Decision::Files(_)) => Verdict::refused(403, "robots are not served here"),
-                (None, _) => Verdict::sent(unit.name.as_str(), path.target()),
-            }
-        }
-        Decision::Robot => Verdict::refused(403, "robots are not served here"),
-        Decision::Cgi(index) => {
-            let exec = loaded.config.scripts.get(index).map_or(String::new(), |script| script.exec.join(" "));
-            Verdict::sent("cgi", &exec)
-        }
-        Decision::Remote(index) => {
-            let name = loaded.config.proxies.get(index).map_or("", |proxy| proxy.keys.name.as_str());
-            Verdict::sent(&format!("proxy {name}"), &told.remote(&loaded.config, index, path))
-        }
-        Decision::NotFound => Verdict::refused(404, "no application answers here"),
-    }
 }

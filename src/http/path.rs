@@ -23,10 +23,14 @@ impl<'t> Path<'t> {
     /// # Errors
     /// 400 for a segment `.` or `..` in whatever encoding, a backslash, an encoded NUL, and `%` without two hexadecimal digits.
     pub fn parse(target: &'t str) -> Result<Self, Refusal> {
+        Self::read(Cow::Borrowed(target))
+    }
+
+    fn read(target: Cow<'t, str>) -> Result<Self, Refusal> {
         let end = memchr::memchr(b'?', target.as_bytes()).unwrap_or(target.len());
         let path = &target.as_bytes()[..end];
         match is_canonical(path) {
-            true => Ok(Self { target: Cow::Borrowed(target), end, plain: None }),
+            true => Ok(Self { target, end, plain: None }),
             false => Self::canonical(path, &target[end..]),
         }
     }
@@ -108,10 +112,15 @@ impl<'t> Path<'t> {
         }
         text.get(start.min(end)..end).unwrap_or_default()
     }
+}
 
-    /// The same on its own.
-    pub fn into_owned(self) -> Path<'static> {
-        Path { target: Cow::Owned(self.target.into_owned()), end: self.end, plain: self.plain }
+impl Path<'static> {
+    /// Reads a target that nobody else needs.
+    ///
+    /// # Errors
+    /// As [`Path::parse`].
+    pub fn of(target: String) -> Result<Self, Refusal> {
+        Self::read(Cow::Owned(target))
     }
 }
 

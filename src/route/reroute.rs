@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use regex::bytes::Captures;
+use regex::bytes::CaptureLocations;
 
 use super::front::Request;
 use super::rules::Rules;
@@ -75,9 +75,8 @@ impl Reroutes {
         let (mut next, mut done) = (0, Reroute::Stays);
         while let Some((index, when, to)) = self.rewrites.matching(request, path, next) {
             let address = address(to, &when.from, path);
-            let rewritten = Path::parse(&address).map(Path::into_owned);
             trace.rule("rewrite", index, || address.clone());
-            match rewritten {
+            match Path::of(address) {
                 Ok(rewritten) => *path = rewritten,
                 Err(refusal) => return Reroute::Refused(refusal),
             }
@@ -93,9 +92,10 @@ impl Reroutes {
 /// The address in the place of a path that the expression matches.
 fn address(to: &Replacement, from: &Expression, path: &Path<'_>) -> String {
     let (mut out, mut query) = (Vec::with_capacity(path.target().len() + 64), Vec::new());
-    let (plain, mut end) = (path.plain(), 0);
-    for (index, captures) in from.regex().captures_iter(plain).enumerate() {
-        let whole = captures.get_match();
+    let (plain, mut end, mut captures) = (path.plain(), 0, from.regex().capture_locations());
+    for (index, whole) in from.regex().find_iter(plain).enumerate() {
+        // From its beginning on it is the same match.
+        from.regex().captures_read_at(&mut captures, plain, whole.start());
         put(&mut out, path.sent(end..whole.start()), b"");
         to.path.fill(&mut out, |out, group| put(out, caught(path, &captures, group), b""));
         if let Some(own) = to.query.as_ref().filter(|_| index == 0) {
@@ -115,12 +115,12 @@ fn address(to: &Replacement, from: &Expression, path: &Path<'_>) -> String {
     }
     out.extend_from_slice(to.fragment.as_bytes());
     // All of it is ASCII.
-    String::from_utf8_lossy(&out).into_owned()
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// What a group has caught, as it is sent on.
-fn caught<'p>(path: &'p Path<'_>, captures: &Captures<'_>, group: usize) -> &'p [u8] {
-    captures.get(group).map_or(b"", |caught| path.sent(caught.range()))
+fn caught<'p>(path: &'p Path<'_>, captures: &CaptureLocations, group: usize) -> &'p [u8] {
+    captures.get(group).map_or(b"", |(start, end)| path.sent(start..end))
 }
 
 /// Appends a text of a client, with all that is not printable or could end it encoded, and the bytes of `also` too.

@@ -1,4 +1,4 @@
-//! Rules of one kind, in order: which is the first for a request. Pure; nothing is allocated.
+//! Rules of one kind, in order: which is the first for a request. Pure; a request that no rule is for costs no memory.
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
@@ -11,7 +11,8 @@ use crate::http::Path;
 #[derive(Debug)]
 pub(super) struct Rules<R> {
     all: Vec<(When, R)>,
-    /// All expressions as one: most requests match none, and need one look. `None` if together they are too large.
+    /// All expressions as one: most requests match none, and need one look; for the others a second tells
+    /// which. `None` if together they are too large.
     any: Option<RegexSet>,
 }
 
@@ -33,14 +34,17 @@ impl<R> Rules<R> {
 
     /// The rules from the `start`th on that are for this request, each with its number.
     pub fn matching(&self, request: &Request<'_>, path: &Path<'_>, start: usize) -> Option<(usize, &When, &R)> {
-        let rest = self.all.get(start..).filter(|rest| !rest.is_empty())?;
-        let plain = path.plain();
-        if start == 0 && self.any.as_ref().is_some_and(|any| !any.is_match(plain)) {
-            return None;
-        }
-        let found = rest.iter().position(|(when, _)| when.covers(request) && when.from.regex().is_match(plain))?;
-        let (when, rule) = &rest[found];
-        Some((start + found, when, rule))
+        let is_for = |(when, _): &(When, R)| when.covers(request) && when.from.regex().is_match(path.plain());
+        let found = match &self.any {
+            // After that one look at most those that match are left.
+            Some(any) if start == 0 && any.is_match(path.plain()) => {
+                any.matches(path.plain()).iter().find(|&index| self.all[index].0.covers(request))
+            }
+            Some(_) if start == 0 => None,
+            _ => (start..self.all.len()).find(|&index| is_for(&self.all[index])),
+        }?;
+        let (when, rule) = &self.all[found];
+        Some((found, when, rule))
     }
 }
 

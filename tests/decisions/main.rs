@@ -1,4 +1,4 @@
-//! How long the front door takes to decide, and how much memory it asks for, with 371 tenants, 44 rules and 13 patterns of
+//! How long the front door takes to decide, and how much memory it asks for, with 371 tenants, 50 rules and 13 patterns of
 //! what is public: prints a Markdown table. Parsing the head is not part of it, reading its path is.
 
 #![allow(missing_docs)]
@@ -18,7 +18,9 @@ use tenantd::http::{Path, RequestHead};
 use tenantd::route::{Decision, Front, Request, Reroute};
 use tenantd::unit::UnitId;
 
-const ROUNDS: u32 = 200_000;
+/// Others work on this machine, too: the fastest of so many batches counts.
+const BATCHES: u32 = 20;
+const ROUNDS: u32 = 20_000;
 const BROWSER: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36";
 
@@ -63,14 +65,21 @@ fn main() {
         let text = format!("GET {target} HTTP/1.1\r\nHost: example.com\r\nUser-Agent: {BROWSER}\r\n\r\n");
         let head = RequestHead::parse(text.as_bytes()).expect("a head").expect("all of it");
         let decision = decide(&front, &head);
-        let (before, start) = (COUNTED.0.load(Relaxed), Instant::now());
-        for _ in 0..ROUNDS {
-            black_box(decide(&front, black_box(&head)));
+        let (before, mut nanos) = (COUNTED.0.load(Relaxed), u128::MAX);
+        for _ in 0..BATCHES {
+            let start = Instant::now();
+            for _ in 0..ROUNDS {
+                black_box(decide(&front, black_box(&head)));
+            }
+            nanos = nanos.min(start.elapsed().as_nanos() / u128::from(ROUNDS));
         }
-        let nanos = start.elapsed().as_nanos() / u128::from(ROUNDS);
-        let allocations = (COUNTED.0.load(Relaxed) - before) / u64::from(ROUNDS);
+        let allocations = (COUNTED.0.load(Relaxed) - before) / u64::from(BATCHES * ROUNDS);
         println!("| {what} | {} | {nanos} | {allocations} |", word(&decision));
     }
+    println!(
+        "\nns: the fastest of {BATCHES} batches. Allocations: the text of a redirect, of a rewritten path, or of one in another"
+    );
+    println!("spelling, and what its pattern has caught; any other decision makes none.");
 }
 
 /// All steps in the order of the forwarder; whoever asks has a name and the right password.

@@ -2,18 +2,20 @@
 //! order by heart and shares no code with it: no regular expression, no table.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path as File;
 
 use slotmap::SlotMap;
-use tenantd::config;
+use tenantd::config::{self, Config, Maintenance};
 use tenantd::http::{Path, RequestHead};
 use tenantd::import::{self, Options};
-use tenantd::route::{Access, Decision, Front, Request, Reroute};
+use tenantd::route::{Access, Decision, Front, MaintenanceRules, Request, Reroute, StaticRules, Try};
 use tenantd::unit::UnitId;
 
+use crate::harness::verb;
 use crate::random::Random;
-use crate::route_world::{TENANTS, World, YEARS, world};
+use crate::route_world::{FILES, TENANTS, World, YEARS, instance, world};
 
 const REQUESTS: usize = 1000;
 /// One request, and what its path means: `None` is ambiguous.
@@ -25,52 +27,16 @@ struct Asked {
     query: Option<String>,
     robot: bool,
     user: bool,
+    /// There is maintenance.
+    maintained: bool,
 }
 
 impl World {
-    /// The same configuration as Navigator has it.
-    fn navigator(&self) -> String {
-        let mut text = String::from(
-            "server:\n  bot_detection: { enabled: true, action: reject }\n  cgi_scripts:\n    \
-             - { path: /showcase/update_config, script: /bin/true, method: POST }\n\
-             auth:\n  enabled: true\n  realm: Showcase\n  htpasswd: /data/htpasswd\n  \
-             public_paths: [/showcase/assets/, '*.js', /favicon.ico]\n  auth_patterns:\n    \
-             - { pattern: '^/showcase/?$', action: 'off' }\n",
-        );
-        for year in YEARS {
-            let open: Vec<&str> = self.cities.iter().step_by(3).map(String::as_str).collect();
-            let pattern = format!("^/showcase/{year}/({})/?$", open.join("|"));
-            writeln!(text, "    - {{ pattern: '{pattern}', action: 'off' }}").unwrap();
-        }
-        text.push_str(
-            "routes:\n  redirects:\n    \
-             - { from: '^/showcase/(?<year>20[0-9][0-9])$', to: '/showcase/${year}/', status: 301 }\n    \
-             - { from: '^/events/(.*)$', to: '/showcase/$1' }\n",
-        );
-        for n in 0..40 {
-            let rule = format!("from: '^/studio-{n}(/.*)?$', to: '/showcase/studios/{n}$1', status: 308");
-            writeln!(text, "    - {{ {rule}, methods: [GET] }}").unwrap();
-        }
-        text.push_str(
-            "  rewrites:\n    - { from: '^/s/', to: '/showcase/' }\n    \
-             - { from: '^/showcase/(20[0-9][0-9])/([a-z]+)/legacy/', to: '/showcase/$1/$2/' }\n  \
-             reverse_proxies:\n    \
-             - { name: password, path: '^/showcase/password(/.*)?$', target: 'https://origin.example.com/p$1' }\n    \
-             - { name: api, prefix: /api, target: 'http://127.0.0.1:9' }\n\
-             applications:\n  tenants:\n",
-        );
-        for (path, name) in &self.tenants {
-            let bots = if name == "demo" { ", bot_detection: { enabled: true, action: ignore }" } else { "" };
-            writeln!(text, "    - {{ path: {path}/, name: {}{bots} }}", instance(name)).unwrap();
-        }
-        text
-    }
-
     /// What the order of the front door says.
     fn oracle(&self, asked: &Asked) -> String {
         let Some(path) = asked.path.as_deref() else { return "400".into() };
-        if path == "/up" {
-            return "health".into();
+        if path == "/up" || self.whole && path == "/ready" {
+            return format!("health {path}");
         }
         if self.is_locked(path) && !asked.user {
             return "401".into();
@@ -92,6 +58,13 @@ impl World {
         if served != path && self.is_locked(&served) && !asked.user {
             return "401".into();
         }
+        if self.whole && below(&served, "/eu") {
+            return "replay to region ams".into();
+        }
+        // Those of /us are ours, and their files too.
+        if self.whole && !below(&served, "/us") && served.ends_with(".pdf") {
+            return "replay to app pdf".into();
+        }
         let tenant = self.tenant(&served);
         if asked.robot && tenant.map(|(_, name)| name) != Some("demo") && !served.ends_with("/robots.txt") {
             return "robot".into();
@@ -105,9 +78,17 @@ impl World {
         if below(&served, "/api") {
             return "proxy 1".into();
         }
+        if get && tenant.is_some_and(|(route, _)| route == served) {
+            return format!("301 {served}/{query}");
+        }
+        match served.strip_prefix("/showcase/").and_then(static_file).filter(|_| get && self.whole) {
+            Some((_, Try::Slash)) => return format!("301 {served}/{query}"),
+            Some((file, Try::File)) => return format!("file {file}"),
+            None => {}
+        }
         match tenant {
-            Some((route, _)) if route == served && get => format!("301 {served}/{query}"),
-            Some((_, name)) => format!("{} {served}{query}", instance(name)),
+            _ if self.whole && asked.maintained => "maintenance".into(),
+            Some((_, name)) => format!("{name} {served}{query}"),
             None => "404".into(),
         }
     }
@@ -143,6 +124,25 @@ impl World {
         let fixed = pick(&[
             "/up",
             "/up/",
+            "/ready",
+            "/ready/x",
+            "/eu",
+            "/eu/x.pdf",
+            "/europe",
+            "/us/x.pdf",
+            "/s/forms/a.pdf",
+            "/showcase/demo/a.pdf",
+            "/showcase/demo/a.pdf/x",
+            "/showcase/regions",
+            "/showcase/regions/",
+            "/showcase/regions.html",
+            "/showcase/studios",
+            "/showcase/studios/",
+            "/showcase/studios/index.html",
+            "/showcase/secret.rb",
+            "/s/assets/a.css",
+            "/assets/a.css",
+            "/showcase/2026/aaton/spring/page",
             "/",
             "/showcase",
             "/showcase/",
@@ -150,6 +150,9 @@ impl World {
             "/showcase/assets",
             "/favicon.ico",
             "/showcase/update_config",
+            "/showcase/update_config",
+            "/showcase/update_config",
+            "/s/update_config",
             "/showcase/password",
             "/showcase/password/new",
             "/showcase/passwords",
@@ -184,7 +187,15 @@ impl World {
         let (noisy, sound) = noise(&path, random);
         let target = query.as_ref().map_or(noisy.clone(), |query| format!("{noisy}?{query}"));
         let path = sound.then_some(path);
-        Asked { method, target, path, query, robot: random.below(4) == 0, user: random.below(2) == 0 }
+        Asked {
+            method,
+            target,
+            path,
+            query,
+            robot: random.below(4) == 0,
+            user: random.below(2) == 0,
+            maintained: random.below(4) == 0,
+        }
     }
 }
 
@@ -204,11 +215,6 @@ fn noise(path: &str, random: &mut Random) -> (String, bool) {
         }
         _ => (path.to_owned(), true),
     }
-}
-
-/// The part of a unit's name that no template has.
-fn instance(name: &str) -> &str {
-    name.rsplit('@').next().unwrap_or(name)
 }
 
 fn is_year(text: &str) -> bool {
@@ -238,14 +244,50 @@ fn below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// The file that a path below /showcase means, or the one of its directory.
+fn static_file(below: &str) -> Option<(String, Try)> {
+    let is_there = |file: &str| FILES.contains(&file) && !file.ends_with(".rb");
+    let tried = match below.rsplit('/').next()? {
+        "" => vec![(format!("{below}index.html"), Try::File)],
+        last if last.contains('.') => vec![(below.to_owned(), Try::File)],
+        _ => vec![(format!("{below}/index.html"), Try::Slash), (format!("{below}.html"), Try::File)],
+    };
+    tried.into_iter().find(|(file, _)| is_there(file))
+}
+
+fn agent(asked: &Asked) -> &'static str {
+    if asked.robot { "Googlebot/2.1" } else { "Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Firefox/121.0" }
+}
+
+/// What `[static]` and `[maintenance]` say behind all rules, by the same code and the disk.
+fn before_tenants(config: &Config, asked: &Asked, path: &Path<'_>) -> Option<String> {
+    let (rules, root, mut name) = (StaticRules::new(&config.files), config.files.root.as_deref()?, Vec::new());
+    if matches!(asked.method, "GET" | "HEAD") && rules.name(path.path(), &mut name) {
+        let there = |name: &[u8]| root.join(File::new(std::ffi::OsStr::from_bytes(name))).is_file();
+        let found = rules.find(&mut name, rules.is_bare(path.path()), |name, what| {
+            there(name).then(|| (String::from_utf8_lossy(name).into_owned(), what))
+        });
+        match found {
+            Some((file, Try::File)) => return Some(format!("file {file}")),
+            Some((_, Try::Slash)) => {
+                return Some(format!("301 {}/{}", path.path(), &path.target()[path.path().len()..]));
+            }
+            None => {}
+        }
+    }
+    let mut maintenance = MaintenanceRules::default();
+    maintenance.configure(&Maintenance { enabled: asked.maintained, ..Maintenance::default() });
+    maintenance.covers(None).then(|| "maintenance".to_owned())
+}
+
 /// The same by the front door's own code, in the steps of the forwarder.
-fn decided(front: &Front, names: &SlotMap<UnitId, String>, asked: &Asked) -> String {
-    let agent = if asked.robot { "Googlebot/2.1" } else { "Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Firefox/121.0" };
+fn decided(config: &Config, front: &Front, names: &SlotMap<UnitId, String>, asked: &Asked) -> String {
+    let agent = agent(asked);
     let head = format!("{} {} HTTP/1.1\r\nHost: x\r\nUser-Agent: {agent}\r\n\r\n", asked.method, asked.target);
     let Ok(Some(head)) = RequestHead::parse(head.as_bytes()) else { return "400".into() };
     let Ok(mut path) = Path::parse(head.target) else { return "400".into() };
-    if front.is_health(path.path()) {
-        return "health".into();
+    if front.check(path.path()).is_some() {
+        return format!("health {}", path.path());
     }
     let request = Request::of(&head);
     let locked = |path: &Path<'_>| matches!(front.access(request.host, path), Access::Locked(_)) && !asked.user;
@@ -258,9 +300,16 @@ fn decided(front: &Front, names: &SlotMap<UnitId, String>, asked: &Asked) -> Str
         Reroute::Elsewhere(elsewhere) => return elsewhere.to_string(),
         Reroute::Refused(refusal) => return refusal.status.to_string(),
     }
-    match front.decide(&request, &path, &mut ()) {
+    let decision = front.decide(&request, &path, &mut ());
+    if matches!(decision, Decision::Tenant(_) | Decision::NotFound)
+        && let Some(other) = before_tenants(config, asked, &path)
+    {
+        return other;
+    }
+    match decision {
         Decision::Elsewhere(elsewhere) => elsewhere.to_string(),
-        Decision::Tenant(unit) => format!("{} {}", instance(&names[unit]), path.target()),
+        Decision::Away(away) => away.to_string(),
+        Decision::Tenant(unit) => format!("{} {}", names[unit], path.target()),
         Decision::Robot => "robot".into(),
         Decision::Cgi(index) => format!("cgi {index}"),
         Decision::Remote(index) => format!("proxy {index}"),
@@ -274,38 +323,72 @@ fn a_thousand_requests_are_decided_as_the_oracle_says() {
     let (world, directory) = (world(), tempfile::tempdir().unwrap());
     assert_eq!(world.tenants.len(), TENANTS);
     world.write(directory.path());
-    decides_as_the_oracle(&world, directory.path());
-}
-
-#[test]
-fn an_imported_configuration_decides_as_the_oracle_says() {
-    let (world, directory) = (world(), tempfile::tempdir().unwrap());
-    let options = Options { root: "/rails".into(), source: "navigator.yml".into(), variables: &|_| None };
-    let import = import::translate(&world.navigator(), &options).unwrap();
-    assert_eq!(import.tenants, TENANTS);
-    fs::create_dir(directory.path().join("units")).unwrap();
-    import.files.iter().for_each(|(path, text)| fs::write(directory.path().join(path), text).unwrap());
-    decides_as_the_oracle(&world, directory.path());
-}
-
-#[track_caller]
-fn decides_as_the_oracle(world: &World, directory: &std::path::Path) {
-    let loaded = config::load(directory, &|_| None).unwrap_or_else(|all| panic!("{all:#?}"));
+    let loaded = config::load(directory.path(), &|_| None).unwrap_or_else(|all| panic!("{all:#?}"));
     let (mut front, mut names) = (Front::new(&loaded.config), SlotMap::with_key());
     for unit in &loaded.units {
         let id = names.insert(unit.name.to_string());
         unit.route.iter().for_each(|route| front.insert(route, id));
     }
     let mut random = Random::new(20_261_122);
-    let mut kinds = BTreeMap::<String, usize>::new();
+    let mut kinds = BTreeMap::<String, (usize, Asked)>::new();
     for _ in 0..REQUESTS {
         let asked = world.ask(&mut random);
         let expected = world.oracle(&asked);
-        assert_eq!(decided(&front, &names, &asked), expected, "{asked:?}");
-        *kinds.entry(expected.split(['-', ' ']).next().unwrap_or_default().to_owned()).or_default() += 1;
+        assert_eq!(decided(&loaded.config, &front, &names, &asked), expected, "{asked:?}");
+        let kind = expected.split('@').next().unwrap_or_default();
+        let kind = if kind.starts_with(['3', 'd', 'i', 'f']) { cut(kind, ' ').0 } else { kind };
+        kinds.entry(kind.to_owned()).or_insert((0, asked)).0 += 1;
     }
-    // Every rule has had its say.
-    for kind in ["400", "health", "401", "301", "302", "308", "robot", "cgi", "proxy", "2023", "demo", "index", "404"] {
-        assert!(kinds.contains_key(kind), "{kind} in {kinds:?}");
+    assert!(kinds.get("maintenance").is_some_and(|(count, _)| *count > 2));
+    // Every step has had its say, and `tenantd route` says the same.
+    for (kind, last) in [
+        ("400", "→ 400 "),
+        ("health /up", "→ 200 tenantd"),
+        ("health /ready", "→ 200 tenantd"),
+        ("401", "→ 401 "),
+        ("301", "→ 301 /"),
+        ("302", "→ 302 /showcase/"),
+        ("308", "→ 308 /showcase/studios/"),
+        ("replay to region ams", "→ 307 replay region ams"),
+        ("replay to app pdf", "→ 307 replay app pdf"),
+        ("robot", "→ 403 "),
+        ("cgi 0", "→ cgi /bin/true"),
+        ("proxy 0", "→ proxy password "),
+        ("proxy 1", "→ proxy api "),
+        ("file", "→ 200 /"),
+        ("showcase", "→ showcase@"),
+        ("demo", "→ demo /"),
+        ("index", "→ index /"),
+        ("404", "→ 404 "),
+    ] {
+        let (count, asked) = kinds.get(kind).unwrap_or_else(|| panic!("{kind} in {kinds:?}"));
+        assert!(*count > 2, "{kind}: {count}");
+        let agent = format!("User-Agent: {}", agent(asked));
+        let words = ["route", asked.method, &asked.target, "-H", &agent, "--user", "ann"];
+        let ran = verb(directory.path(), &words[..if asked.user { 7 } else { 5 }]);
+        assert!(ran.stdout.contains(last), "{asked:?}: {last}\n{}{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
+fn an_imported_configuration_decides_as_the_oracle_says() {
+    let (world, directory) = (World { whole: false, ..world() }, tempfile::tempdir().unwrap());
+    let options = Options { root: "/rails".into(), source: "navigator.yml".into(), variables: &|_| None };
+    let import = import::translate(&world.navigator(), &options).unwrap();
+    assert_eq!(import.tenants, TENANTS);
+    fs::create_dir(directory.path().join("units")).unwrap();
+    import.files.iter().for_each(|(path, text)| fs::write(directory.path().join(path), text).unwrap());
+    let loaded = config::load(directory.path(), &|_| None).unwrap_or_else(|all| panic!("{all:#?}"));
+    let (mut front, mut names) = (Front::new(&loaded.config), SlotMap::with_key());
+    for unit in &loaded.units {
+        // The template has another name, its instances have not.
+        let name = world.tenants.values().find(|name| instance(name) == instance(unit.name.as_str()));
+        let id = names.insert(name.expect("a tenant of the world").clone());
+        unit.route.iter().for_each(|route| front.insert(route, id));
+    }
+    let mut random = Random::new(20_261_122);
+    for _ in 0..REQUESTS {
+        let asked = world.ask(&mut random);
+        assert_eq!(decided(&loaded.config, &front, &names, &asked), world.oracle(&asked), "{asked:?}");
     }
 }

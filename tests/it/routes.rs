@@ -203,6 +203,11 @@ fn robots_get_what_the_configuration_says() {
         ("GET", "/site/page", GOOGLE, 200),
         ("HEAD", "/site/page", GOOGLE, 200),
         ("GET", "/site/other", GOOGLE, 403),
+        // Not even where the disk had to be asked, for the first time and again.
+        ("GET", "/site/deep/in/the/disk", GOOGLE, 403),
+        ("HEAD", "/site/deep/in/the/disk", GOOGLE, 403),
+        ("GET", "/site/deep/other.css", GOOGLE, 403),
+        ("GET", "/site/", GOOGLE, 403),
         ("POST", "/site/page", GOOGLE, 403),
     ] {
         assert_eq!(ask(method, target, agent), status, "{method} {target}");
@@ -252,4 +257,113 @@ fn the_way_of_a_request_is_explained_without_a_daemon() {
     }
     let json = run(&["GET", "/old/a", "--json"]).json();
     assert_eq!((&json["status"], &json["location"], &json["answered"]), (&302.into(), &"/new/a".into(), &true.into()));
+}
+
+const MACHINES: &str = r#"
+[machine]
+id = "one"
+region = "iad"
+app = "showcase"
+
+[health]
+ready = "/ready"
+status = 299
+
+[static]
+root = "ROOT"
+prefix = "/pages"
+trailing_slash = true
+extensions = ["css"]
+
+[[replay]]
+path = "/eu"
+region = "ams"
+
+[[replay]]
+pattern = "^/stuck/"
+app = "pdf"
+status = 200
+
+[bots]
+action = "static-only"
+
+[placement]
+machines = ["one", "two"]
+by = "list"
+via = "redirect"
+target = "http://${machine}.example.com"
+
+[[place]]
+units = ["web@far"]
+machine = "two"
+
+[[place]]
+units = ["web@*"]
+machine = "one"
+
+[[variant]]
+name = "beta"
+units = ["web@boston"]
+to = "web@b"
+query = "beta=1"
+"#;
+
+#[test]
+fn files_machines_and_variants_are_explained_in_the_order_of_the_front_door() {
+    let setup = Init::new();
+    let root = setup.path().join("pages");
+    std::fs::create_dir_all(root.join("dir")).expect("a directory");
+    for file in ["a.css", "a.rb", "dir/index.html"] {
+        std::fs::write(root.join(file), "a file").expect("a file");
+    }
+    std::os::unix::fs::symlink("/etc/hostname", root.join("out.css")).expect("a link");
+    let config = MACHINES.replace("ROOT", &root.display().to_string());
+    let trusted = "trusted_proxies = [\"127.0.0.1\"]";
+    let mut setup = setup.http(trusted).config(&config).web(&web(&["boston", "b", "far"]));
+    setup.write("127.0.0.1:1".parse().expect("an address"));
+    let run = |words: &[&str]| crate::harness::verb(setup.path(), &[&["route"], words].concat());
+    let robot = ["-H", "User-Agent: Googlebot/2.1"];
+    let large = ["-H", "Content-Length: 2000000", "-H", "fly-replay-failed: x"];
+    for (words, code, lines) in [
+        (&["OPTIONS", "*"][..], 0, &["→ 204 tenantd"][..]),
+        (&["GET", "/up"], 0, &["is alive", "→ 299 tenantd"]),
+        (&["GET", "/ready"], 0, &["503 until boot is over", "→ 299 tenantd"]),
+        (&["GET", "/eu/x"], 0, &["replay         replay to region ams", "→ 307 replay region ams"]),
+        (&["GET", "/stuck/x"], 0, &["→ 200 replay app pdf"]),
+        (&["POST", "/eu", large[0], large[1]], 0, &["→ region ams http://ams.showcase.internal:"]),
+        (&["GET", "/eu", large[2], large[3], "--from", "127.0.0.1"], 1, &["→ 503 the maintenance page"]),
+        (&["GET", "/eu", "-H", "X-Tenantd-Hop: two"], 1, &["→ 508 "]),
+        (&["GET", "/far/x?y"], 0, &["placement ", "→ 307 http://two.example.com/far/x?y&tenantd_hop="]),
+        (&["GET", "/far/x", "-H", "X-Tenantd-Hop: two"], 1, &["→ 508 "]),
+        (&["GET", "/boston/?beta=1"], 0, &["variant        beta: web@b", "cookie ", "→ web@b /boston/?beta=1"]),
+        (&["GET", "/boston/"], 0, &["static         GET /boston/ asks for no file", "→ web@boston /boston/"]),
+        (&["GET", "/boston/", robot[0], robot[1]], 1, &["bots           a robot: files only", "→ 403 "]),
+        (&["GET", "/pages/a.css", robot[0], robot[1]], 0, &["static  ", "a.css is there (tenantd.toml:", "→ 200 /"]),
+        (&["POST", "/pages/a.css"], 1, &["→ 404 "]),
+        (&["GET", "/pages/a.rb"], 1, &["not one of its files", "→ 404 "]),
+        (&["GET", "/pages/out.css"], 1, &["no out.css below", "→ 404 "]),
+        (&["GET", "/pages/b"], 1, &["no b/index.html, b.html, b.htm below", "→ 404 "]),
+        (&["GET", "/pages/dir?x"], 0, &["→ 301 /pages/dir/?x"]),
+        (&["GET", "/pages/dir/"], 0, &["dir/index.html is there", "→ 200 /"]),
+    ] {
+        let ran = run(words);
+        assert_eq!(ran.code, code, "{words:?}\n{}{}", ran.stdout, ran.stderr);
+        lines.iter().for_each(|line| assert!(ran.stdout.contains(line), "{words:?}: {line}\n{}", ran.stdout));
+    }
+    let steps = |words: &[&str]| {
+        let json = run(words).json();
+        let names = json["steps"].as_array().expect("steps").iter().map(|step| step["step"].as_str().expect("a name"));
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let all = "health auth redirect rewrite static maintenance tenant variant cookie";
+    assert_eq!(steps(&["GET", "/boston/?beta=1", "--json"]), all);
+    assert_eq!(steps(&["GET", "/pages/a.css", "--json"]), "health auth redirect rewrite static");
+    setup = setup.config("[maintenance]\nenabled = true\n");
+    setup.write("127.0.0.1:1".parse().expect("an address"));
+    for words in [["GET", "/boston/"], ["GET", "/nowhere"], ["GET", "/far/"]] {
+        let ran = crate::harness::verb(setup.path(), &[&["route"], &words[..]].concat());
+        assert!(ran.stdout.ends_with("→ 503 the maintenance page\n"), "{words:?}\n{}", ran.stdout);
+    }
+    let ran = crate::harness::verb(setup.path(), &["route", "GET", "/pages/a.css"]);
+    assert_eq!(ran.code, 0, "files answer in maintenance, too\n{}", ran.stdout);
 }

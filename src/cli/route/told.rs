@@ -1,27 +1,29 @@
 //! The steps of a decision as lines, each with the file and line of the rule that it names.
 
 use std::fmt::Write;
-use std::path::{Path as File, PathBuf};
+use std::path::Path as File;
 
 use serde_json::{Value as Json, json};
+use slotmap::SlotMap;
 use toml::de::DeTable;
 
 use crate::config::Config;
 use crate::http::Path;
-use crate::http::file::file_name;
 use crate::route::{Trace, put_target};
 use crate::unit::{Unit, UnitId};
 
 /// What was told.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Told<'u> {
     /// tenantd.toml.
     text: String,
+    units: SlotMap<UnitId, &'u Unit>,
     steps: Vec<Step>,
 }
 
+/// One step of a decision.
 #[derive(Debug)]
-struct Step {
+pub(super) struct Step {
     name: &'static str,
     /// `tenantd.toml:12` of the rule that has matched.
     place: Option<String>,
@@ -40,10 +42,16 @@ pub(super) struct Verdict {
     what: String,
 }
 
-impl Told {
-    pub fn new(directory: &File) -> Self {
+impl<'u> Told<'u> {
+    /// Nothing yet, of the rules in this directory and these units.
+    pub fn new(directory: &File, units: SlotMap<UnitId, &'u Unit>) -> Self {
         let text = std::fs::read_to_string(directory.join("tenantd.toml")).unwrap_or_default();
-        Self { text, steps: Vec::new() }
+        Self { text, units, steps: Vec::new() }
+    }
+
+    /// A unit.
+    pub fn known(&self, id: UnitId) -> Option<&'u Unit> {
+        self.units.get(id).copied()
     }
 
     /// The path as all rules see it.
@@ -53,30 +61,15 @@ impl Told {
         }
     }
 
-    /// Whose route it is.
-    pub fn unit_of(&mut self, unit: &Unit) {
-        let Some(step) = self.steps.iter_mut().rfind(|step| step.name == "tenant") else { return };
-        let route = unit.route.as_ref();
-        let host = route.and_then(|route| route.host.as_deref()).unwrap_or_default();
-        let path = route.map_or("", |route| if route.path.is_empty() { "/" } else { &route.path });
-        step.place = Some(unit.source.display().to_string());
-        step.what = Some(format!("{}, whose route is {host}{path}", unit.name));
+    /// Takes back what was said of the tenant: others come before it.
+    pub fn take_tenant(&mut self) -> Vec<Step> {
+        let at = self.steps.iter().position(|step| step.name == "tenant").unwrap_or(self.steps.len());
+        self.steps.split_off(at)
     }
 
-    /// The file of a tenant's public directory that is sent in its place.
-    pub fn public(&mut self, unit: &Unit, method: &str, path: &Path<'_>) -> Option<String> {
-        let route = unit.route.as_ref()?;
-        let root = route.public.as_ref().filter(|_| matches!(method, "GET" | "HEAD"))?;
-        let mut name = Vec::new();
-        let sound = file_name(path.path().get(route.path.len()..)?, &mut name);
-        let name = String::from_utf8_lossy(&name).into_owned();
-        let candidates: Vec<PathBuf> = [root.join(&name), root.join(format!("{name}.html"))].into();
-        let found = candidates.iter().find(|file| sound && file.is_file()).map(|file| file.display().to_string());
-        self.told("public", || match &found {
-            Some(found) => format!("{found} is there"),
-            None => format!("no {} below {}", if name.is_empty() { "file" } else { &name }, root.display()),
-        });
-        found
+    /// They had nothing to say.
+    pub fn put_tenant(&mut self, steps: Vec<Step>) {
+        self.steps.extend(steps);
     }
 
     /// What a target of a `[[proxy]]` is asked for.
@@ -85,13 +78,17 @@ impl Told {
         if let Some(rule) = config.proxies.get(index) {
             put_target(&mut out, rule, path);
         }
-        String::from_utf8_lossy(&out).into_owned()
+        let target = String::from_utf8_lossy(&out).into_owned();
+        // As it is read again before it is asked for.
+        let read = Path::parse(&target).map(|path| path.target().to_owned());
+        read.unwrap_or(target)
     }
 
-    /// Where the `index`th table of a section begins.
+    /// Where the `index`th table of a section begins, or its only one.
     fn place(&self, section: &str, index: usize) -> Option<String> {
         let table = DeTable::parse(&self.text).ok()?;
-        let offset = table.get_ref().get(section)?.get_ref().as_array()?.get(index)?.span().start;
+        let section = table.get_ref().get(section)?;
+        let offset = section.get_ref().as_array().map_or(Some(section), |all| all.get(index))?.span().start;
         let line = self.text.get(..offset)?.matches('\n').count() + 1;
         Some(format!("tenantd.toml:{line}"))
     }
@@ -129,7 +126,7 @@ impl Told {
     }
 }
 
-impl Trace for Told {
+impl Trace for Told<'_> {
     fn rule(&mut self, step: &'static str, index: usize, what: impl FnOnce() -> String) {
         let place = self.place(step, index);
         self.push(step, place, Some(what()));
@@ -139,8 +136,13 @@ impl Trace for Told {
         self.push(step, None, Some(what()));
     }
 
-    fn unit(&mut self, _: UnitId) {
-        self.push("tenant", None, Some(String::new()));
+    fn unit(&mut self, id: UnitId) {
+        let Some(unit) = self.units.get(id) else { return };
+        let (source, route) = (unit.source.display().to_string(), unit.route.as_ref());
+        let host = route.and_then(|route| route.host.as_deref()).unwrap_or_default();
+        let path = route.map_or("", |route| if route.path.is_empty() { "/" } else { &route.path });
+        let what = format!("{}, whose route is {host}{path}", unit.name);
+        self.push("tenant", Some(source), Some(what));
     }
 
     fn none(&mut self, step: &'static str) {
@@ -157,6 +159,11 @@ impl Verdict {
     /// Sent elsewhere.
     pub fn elsewhere(status: u16, location: String) -> Self {
         Self { status: Some(status), location: Some(location), by: Some("redirect".to_owned()), what: String::new() }
+    }
+
+    /// Another machine is asked for by this status.
+    pub fn replayed(status: u16, to: &str) -> Self {
+        Self { status: Some(status), location: None, by: Some("replay".to_owned()), what: to.to_owned() }
     }
 
     /// Asked of somebody, who chooses the status.

@@ -129,6 +129,7 @@ impl Book {
         }
         match users.len() {
             0 => log::warn!("{path} lets nobody in: it has no name with a hash that counts"),
+            1 => log::info!("{path}: 1 name"),
             names => log::info!("{path}: {names} names"),
         }
     }
