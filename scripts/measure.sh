@@ -101,8 +101,8 @@ order() {
     esac
 }
 
-# What a script adds: sections of tenantd.toml, directives of nginx' location /1k, lines behind HAProxy's backend of /1k.
-more_tenantd= more_nginx= more_haproxy=
+# What a script adds: sections of tenantd.toml, directives of nginx' location /1k.
+more_tenantd= more_nginx=
 
 temp_paths="client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; uwsgi_temp_path $dir; scgi_temp_path $dir;"
 
@@ -202,13 +202,12 @@ frontend door
     use_backend app if { path_beg /app }
     use_backend 100k if { path_beg /100k }
     default_backend 1k
+backend 1k
+    server x unix@$dir/tenantd/run/light@1k.sock pool-max-conn -1 pool-purge-delay 1h
 backend 100k
     server x unix@$dir/tenantd/run/light@100k.sock pool-max-conn -1 pool-purge-delay 1h
 backend app
     server x unix@$dir/tenantd/run/app@x.sock
-backend 1k
-    server x unix@$dir/tenantd/run/light@1k.sock pool-max-conn -1 pool-purge-delay 1h
-    $more_haproxy
 END
 }
 
