@@ -3,6 +3,8 @@
 
 #![allow(missing_docs)]
 
+// The tests use the rest of it.
+#[allow(dead_code)]
 #[path = "../it/route_world.rs"]
 mod route_world;
 
