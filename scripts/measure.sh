@@ -102,7 +102,7 @@ order() {
 }
 
 # What a script adds: sections of tenantd.toml, directives of nginx' location /1k.
-more_tenantd= more_nginx=
+more_tenantd=
 
 temp_paths="client_body_temp_path $dir; proxy_temp_path $dir; fastcgi_temp_path $dir; uwsgi_temp_path $dir; scgi_temp_path $dir;"
 
@@ -166,7 +166,7 @@ http {
     map \$http_upgrade \$upgrade { default upgrade; "" close; }
     server {
         listen 127.0.0.1:${port[nginx]} backlog=4096;
-        location /1k { proxy_pass http://1k; $fields $buffers $more_nginx }
+        location /1k { proxy_pass http://1k; $fields $buffers }
         location /100k { proxy_pass http://100k; $fields $buffers }
         location /app {
             proxy_pass http://app; proxy_set_header Upgrade \$http_upgrade; proxy_set_header Connection \$upgrade; $fields
