@@ -87,7 +87,7 @@ impl World {
             None => {}
         }
         match tenant {
-            _ if self.whole && asked.maintained => "maintenance".into(),
+            _ if asked.maintained => "maintenance".into(),
             Some((_, name)) => format!("{name} {served}{query}"),
             None => "404".into(),
         }

@@ -16,7 +16,7 @@ pub struct World {
     /// Path of the route → name of the unit.
     pub tenants: BTreeMap<String, String>,
     pub cities: Vec<String>,
-    /// With files, replays and readiness, which the Navigator's file of it has not.
+    /// With files, replays and readiness, which Navigator's file of it has not.
     pub whole: bool,
 }
 
