@@ -49,7 +49,7 @@ section! {
         /// WebSockets pass; default true. Otherwise the target sees an ordinary request.
         websocket: bool = true;
         /// Authorization is passed on. Default: only if every target is on this machine (a unix socket, localhost,
-        /// 127.0.0.0/8, [::1]), so that passwords for us are not told to others. One of `headers` is always sent.
+        /// 127.0.0.0/8, `[::1]`), so that passwords for us are not told to others. One of `headers` is always sent.
         authorization: Option<bool> as choice = None;
         /// Host is the client's. Default: it is the target's, and X-Forwarded-Host the client's.
         preserve_host: bool = false;
@@ -62,7 +62,7 @@ section! {
         timeout_connect: Duration as positive = Duration::from_secs(5);
         /// Longest time until the head of the answer once the request is sent; default 30 s. Then 504.
         timeout_response: Duration as positive = Duration::from_secs(30);
-        /// Longest time without a byte in a body or a WebSocket; default: `timeout_body` and `timeout_tunnel` of [http].
+        /// Longest time without a byte in a body or a WebSocket; default: `timeout_body` and `timeout_tunnel` of `[http]`.
         timeout_idle: Option<Duration> as span = None;
         /// Most requests at once, open WebSockets not counted; default 256. Beyond it 503 with Retry-After.
         connections: usize as positive = 256;

@@ -17,7 +17,7 @@ section! {
         /// "^/old/(.*)$".
         from: String = fields.required("from", "write from = \"^/old/(.*)$\"");
         /// What comes in the place of each match, the rest of the path stays: "/new/$1". $1 to $99 and ${name} are what a group
-        /// of `from` has caught, $$ is a dollar. A path of this host, or a whole address: "https://example.com/$1". The query of
+        /// of `from` has caught, $$ is a dollar. A path of this host, or a whole address: `https://example.com/$1`. The query of
         /// the request goes along, behind that of `to`; a `?` at the end drops it.
         to: String = fields.required("to", "write to = \"/new/$1\"");
         /// 301 and 308 are for ever (browsers remember them), 302 and 307 for now; with 307 and 308 a POST stays a POST.

@@ -5,7 +5,7 @@ use crate::unit::section::section;
 use crate::unit::value::{Cx, Value};
 
 section! {
-    /// Who this machine is among several of the same kind, for [[replay]], [sticky] and [placement]. On Fly.io nothing
+    /// Who this machine is among several of the same kind, for `[[replay]]`, `[sticky]` and `[placement]`. On Fly.io nothing
     /// needs to be written.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Machine in "machine" (fields) {

@@ -18,12 +18,12 @@ section! {
     /// `tenantd placement --add`.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct PlacementKeys in "placement" (fields) {
-        /// All machines, this one included, by their [machine] id. Either this or `file`.
+        /// All machines, this one included, by their `[machine]` id. Either this or `file`.
         machines: Vec<String> as labels = Vec::new();
         /// File with one machine a line (`#` begins a comment); read again by `tenantd reload`.
         file: Option<PathBuf> = None;
         /// "hash" (the default): each tenant has a machine by a stable hash of both names (rendezvous hashing), unless a
-        /// [[place]] names one. "list": every tenant needs a [[place]].
+        /// `[[place]]` names one. "list": every tenant needs a `[[place]]`.
         by: PlaceBy = PlaceBy::Hash;
         /// How a request gets to its machine: "replay" (Fly.io, the default), "proxy" or "redirect".
         via: Via = Via::Replay;
@@ -34,7 +34,7 @@ section! {
 }
 
 section! {
-    /// Tenants that have their machine by name, whatever `by` of [placement] says. The first that matches counts.
+    /// Tenants that have their machine by name, whatever `by` of `[placement]` says. The first that matches counts.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Place in "place" [many] (fields) {
         /// The tenants, by name or pattern ("showcase@2025-*").

@@ -42,7 +42,7 @@ section! {
         /// Who answers if the target does not: this machine, with the maintenance page and a line in the log ("force_self"), it
         /// or another of this app ("prefer_self"), or Fly's proxy itself ("none"). Default "force_self", for other apps "none".
         fallback: Option<Fallback> as fallback = None;
-        /// Port of the target on Fly's private network, for what cannot be replayed; default: that of [http] listen.
+        /// Port of the target on Fly's private network, for what cannot be replayed; default: that of `[http]` listen.
         port: Option<u16> as port = None;
     }
 }
