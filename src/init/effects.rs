@@ -21,6 +21,7 @@ impl Init {
     pub(super) fn perform(&mut self, action: Action) {
         match action {
             Action::Spawn(unit, step) => self.spawn(unit, step),
+            Action::Fork(unit, template) => self.fork(unit, template),
             Action::Kill(unit, whom, signal) => self.signal(unit, whom, signal),
             Action::MakeRoom(wanted) => self.proxy.make_room(wanted),
             Action::Watch(unit) => self.proxy.watch(unit),
@@ -170,7 +171,7 @@ impl Init {
     }
 
     fn tell(&mut self, id: UnitId, line: &Line) {
-        if matches!(line, Line::Started(..)) {
+        if matches!(line, Line::Started(..) | Line::Forked(..)) {
             self.proxy.started(id);
         }
         let Some(unit) = self.manager.unit(id) else { return };

@@ -25,6 +25,13 @@ pub enum Event {
     Spawned(UnitId, u32),
     /// After [`Action::Spawn`]: no process could be made (fork, pipes, user look-up …).
     SpawnFailed(UnitId),
+    /// After [`Action::Fork`], until the unit is up: it cannot be forked, or what was forked is of no use.
+    Unforked {
+        /// The unit that was to be forked.
+        unit: UnitId,
+        /// It is the template's fault, and not the unit's.
+        fault: bool,
+    },
     /// execve(2) of the process succeeded.
     Executed(UnitId, u32),
     /// After [`Action::Probe`]: the port answers.
@@ -55,6 +62,9 @@ pub enum Event {
 pub enum Action {
     /// Make the process of this step. Answered by `Spawned` or `SpawnFailed`, in the same turn.
     Spawn(UnitId, Step),
+    /// Have its main process forked by this template. Answered by `Spawned`, later, and by `Executed` when the process is
+    /// the unit's own; or by `Unforked`, at any time until it is up. A `Spawn` or `Kill` takes it back.
+    Fork(UnitId, UnitId),
     /// Signal processes of the unit; SIGCONT follows all but SIGKILL, so that stopped ones hear it.
     Kill(UnitId, Whom, Signal),
     /// A tenant waits for room (`[pool] running`): say `Idlest` of one that is idle, now or as soon as there is one. `false`
@@ -231,6 +241,8 @@ pub enum Line {
     Starting,
     /// `started in 1.02s, pid 123`
     Started(u32, Duration),
+    /// `started in 42ms by its template, pid 123`
+    Forked(u32, Duration),
     /// `finished in 1.02s`: a oneshot, or a service that has exited with success as soon as it was started.
     Finished(Duration),
     /// `stopping: idle` …
@@ -339,6 +351,8 @@ pub struct Status {
     pub retry: Option<Instant>,
     /// Since when it has been in this state.
     pub since: Option<Instant>,
+    /// The main process of the last start was forked from the template.
+    pub forked: bool,
     /// Time from spawn to ready of the last start.
     pub boot: Option<Duration>,
 }

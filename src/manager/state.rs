@@ -40,6 +40,10 @@ pub(super) enum Start {
     Pre(usize),
     /// `exec_start`, until it is ready.
     Main,
+    /// The same, forked from the template: it has until then to be ready.
+    Fork(Instant),
+    /// What was forked is of no use: it goes, and `exec_start` follows.
+    Unfit,
     /// `exec_start_post[n]`.
     Post(usize),
 }
@@ -156,6 +160,9 @@ impl State {
     /// When `Elapsed` is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match *self {
+            Self::Starting(Starting { stage: Start::Fork(until), deadline, .. }) => {
+                Some(deadline.map_or(until, |deadline| deadline.min(until)))
+            }
             Self::Starting(Starting { deadline, .. }) => deadline,
             Self::Running(Running { watchdog, .. }) => watchdog,
             Self::Reloading(Reloading { deadline, .. }) | Self::Ending(Ending { deadline, .. }) => Some(deadline),
@@ -308,6 +315,8 @@ impl Start {
         match self {
             Self::Pre(_) => "start-pre",
             Self::Main => "start",
+            Self::Fork(_) => "start-fork",
+            Self::Unfit => "start-unfit",
             Self::Post(_) => "start-post",
         }
     }
