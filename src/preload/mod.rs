@@ -3,9 +3,11 @@
 
 mod message;
 mod told;
+mod verdict;
 
 pub use message::{Boot, Fork, GO, MAX, Unsendable, User, VERSION};
 pub use told::{FromChild, Malformed, Ready, decode_child, decode_template};
+pub use verdict::{Because, Difference, is_fixed, verdict};
 
 /// `text` as one line for logs and terminals: control characters become blanks, and what is longer than `most`
 /// characters ends in `…`.
