@@ -10,7 +10,7 @@ use crate::control::OperatorKey;
 use crate::journal::Stream;
 use crate::manager::{Action, Event, JobId, JobResult, Line, Step, Whom};
 use crate::poller::{Source, data};
-use crate::process::{self, Child, Ids, Plan};
+use crate::process::{self, Child, Ids, Plan, Third};
 use crate::unit::{self, Priority, ServiceType, UnitId};
 
 /// Points of `oom_score_adj` for everything but the high-priority units: the kernel takes a tenant first.
@@ -76,7 +76,7 @@ impl Init {
             working_directory: service.working_directory.as_deref().unwrap_or(Path::new("/")),
             user: ids.as_ref(),
             stdin: None,
-            listener: listener.map(|fd| (fd, unit.name.prefix())),
+            third: listener.map(|fd| Third::Listener(fd, unit.name.prefix())),
             limits: &self.inherited,
             oom_score_adj: service.oom_score_adj.or((unit.priority == Priority::Normal).then_some(OOM_POINTS)),
             oom_score_must: service.oom_score_adj.is_some(),

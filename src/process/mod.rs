@@ -19,7 +19,7 @@ pub mod user;
 pub use message::{Message, Watchdog};
 pub use notify::{Notification, Receiver, ancestor_session};
 pub use reap::{kill_group, peek, release};
-pub use spawn::{Child, Executed, Plan, SpawnError, hard_limit, input, read_executed, spawn};
+pub use spawn::{Child, Executed, Plan, SpawnError, Third, hard_limit, input, read_executed, spawn};
 pub use step::status_name;
 pub use track::{Death, Place, Tracker};
 pub use user::{Ids, NoUser};
