@@ -31,13 +31,13 @@ module Tenantd
       config = Rails.application.config
       store = config.session_store or return
       config.session_options.merge!(options)
-      config.middleware.swap(store, store, config.session_options)
-      rebuild_middleware
+      rebuild_middleware { |stack| stack.swap(store, store, config.session_options) }
     end
 
-    # Makes the middlewares anew, after a hook has changed their options (Rails.application.config.middleware.swap …).
+    # Makes the middlewares anew: rebuild_middleware { |stack| stack.swap(Rack::X, Rack::X, "an option of this tenant") }
     def self.rebuild_middleware
       app = Rails.application
+      app.config.middleware = app.config.middleware.dup.tap { |stack| yield stack if block_given? } # the built one is frozen
       app.instance_variable_set(:@app, app.config.middleware.build(app.endpoint))
     end
   end
