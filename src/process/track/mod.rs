@@ -19,7 +19,7 @@ mod proc;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,6 +45,18 @@ pub struct Place {
     /// The kernel kills it when we die: only where we are not PID 1, whose end is everybody's. It saves the next
     /// tenantd from a tenant that still writes its database; where there are cgroups, that one kills all the others too.
     pub(super) bound: bool,
+}
+
+impl Place {
+    /// Its cgroup's `cgroup.procs`, for a process that enters by itself. The kernel asks who has opened it, not who writes.
+    pub fn entrance(&self) -> Option<BorrowedFd<'_>> {
+        self.entrance.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The limit of file locks that a process sets for itself.
+    pub fn mark(&self) -> (u32, u64) {
+        (libc::RLIMIT_LOCKS as u32, self.mark)
+    }
 }
 
 /// The end of a main process or command.
