@@ -8,6 +8,7 @@ mod engine;
 mod given;
 mod harness;
 mod log;
+mod preload_driver;
 mod procfs;
 mod puppet;
 mod random;
