@@ -15,7 +15,10 @@ impl Init {
         match action {
             Action::Spawn(unit, step) => self.spawn(unit, step),
             Action::Fork(unit, template) => self.fork(unit, template),
-            Action::Kill(unit, whom, signal) => self.signal(unit, whom, signal),
+            Action::Kill(unit, whom, signal) => {
+                self.signal(unit, whom, signal);
+                self.take_back(unit);
+            }
             Action::MakeRoom(wanted) => self.proxy.make_room(wanted),
             Action::Watch(unit) => self.proxy.watch(unit),
             Action::Unwatch(unit) => self.proxy.unwatch(unit),
@@ -61,6 +64,9 @@ impl Init {
     }
 
     fn tell(&mut self, id: UnitId, line: &Line) {
+        if *line == Line::Starting {
+            self.forget_told(id);
+        }
         if matches!(line, Line::Started(..) | Line::Forked(..)) {
             self.proxy.started(id);
         }

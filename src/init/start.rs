@@ -81,10 +81,9 @@ impl Init {
         match process::spawn(&plan) {
             Ok(child) => {
                 let program = argv.first().cloned().unwrap_or_default();
-                let pid = child.pid;
                 self.adopt(id, child, program);
                 if let Some(control) = control {
-                    self.boots(id, pid, control, environment);
+                    self.boots(id, control, environment);
                 }
             }
             Err(error) => self.not_spawned(id, &error),

@@ -154,7 +154,15 @@ mod tests {
         let env = BTreeMap::from([("A".to_owned(), "\"ü\n".to_owned())]);
         let user = Some(User { uid: 1000, gid: 100, groups: &[100, 27] });
         let limits = [(7, Some(1024), None)];
-        let fork = Fork { argv: &argv[..1], umask: Some(0o22), user, limits: &limits, nice: Some(-5), cgroup: true, ..fork(&env, Path::new("/rails")) };
+        let fork = Fork {
+            argv: &argv[..1],
+            umask: Some(0o22),
+            user,
+            limits: &limits,
+            nice: Some(-5),
+            cgroup: true,
+            ..fork(&env, Path::new("/rails"))
+        };
         let text = r#"{"v":1,"fork":{"id":"web@a","argv":["puma"],"env":{"A":"\"ü\n"},"cwd":"/rails","umask":18,"user":{"uid":1000,"gid":100,"groups":[100,27]},"limits":[[7,1024,null]],"nice":-5,"oom_score_adj":null,"cgroup":true}}"#;
         assert_eq!(String::from_utf8(fork.encode().unwrap()).unwrap(), text);
         assert_eq!(from_slice::<Value>(GO).unwrap(), json!({ "v": VERSION, "go": {} }));

@@ -36,14 +36,14 @@ pub enum Heard<'b> {
 /// Room for one message, used again and again.
 #[derive(Debug)]
 pub struct Room {
-    bytes: Box<[u8; MAX]>,
+    bytes: Box<[u8]>,
     /// Words, because control messages are aligned as such. Descriptors that nobody asked for are closed.
     control: Box<[u64; 64]>,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self { bytes: Box::new([0; MAX]), control: Box::new([0; 64]) }
+        Self { bytes: vec![0; MAX].into_boxed_slice(), control: Box::new([0; 64]) }
     }
 }
 

@@ -83,6 +83,8 @@ pub struct Tracker<K: Key = UnitId> {
     leaders: HashMap<u32, K>,
     /// Children of ours that are no leaders, and whose they are. Asked once: it cannot change while they live.
     orphans: HashMap<u32, Option<K>>,
+    /// Units whose next process is made by somebody else, and has still to say its pid.
+    expecting: BTreeSet<K>,
     /// Units whose rest was said to be alive.
     waiting: BTreeSet<K>,
     /// Units that get SIGKILL again in the next turn.
@@ -116,6 +118,7 @@ impl<K: Key> Tracker<K> {
             crowds: SecondaryMap::new(),
             leaders: HashMap::new(),
             orphans: HashMap::new(),
+            expecting: BTreeSet::new(),
             waiting: BTreeSet::new(),
             killing: BTreeSet::new(),
             quiet: Vec::new(),
@@ -174,12 +177,28 @@ impl<K: Key> Tracker<K> {
     /// A process of the unit is a main process or command from now on: a new child, or one that MAINPID= names. The end
     /// of one that is not our child shows only when it has become that. False: there is no such process.
     pub fn add(&mut self, unit: K, pid: u32) -> bool {
+        self.expect(unit, false);
         let (Some(crowd), Some(process)) = (self.crowds.get_mut(unit), Process::hold(pid)) else { return false };
         crowd.leaders.push(process);
         crowd.sessions.push(pid);
         self.leaders.insert(pid, unit);
         self.orphans.remove(&pid);
         true
+    }
+
+    /// Its place is kept although nobody is in it, until a process of it comes ([`Tracker::add`]), or is given up.
+    pub fn expect(&mut self, unit: K, expected: bool) {
+        if expected {
+            self.expecting.insert(unit);
+        } else if self.expecting.remove(&unit) {
+            self.quiet.push(unit);
+        }
+    }
+
+    /// A process of the unit is where it was to be placed, as far as that can be seen.
+    pub fn has_entered(&self, unit: K, pid: u32) -> bool {
+        let cgroup = self.crowds.get(unit).and_then(|crowd| crowd.cgroup.as_ref());
+        cgroup.is_none_or(|cgroup| cgroup.members().contains(&pid))
     }
 
     /// The unit whose main process or command this is.
@@ -261,7 +280,8 @@ impl<K: Key> Tracker<K> {
     pub fn tidy(&mut self) {
         for unit in std::mem::take(&mut self.quiet) {
             let empty = |crowd: &Crowd| crowd.leaders.is_empty() && crowd.cgroup.as_ref().is_none_or(|c| c.remove());
-            if !self.waiting.contains(&unit) && self.crowds.get(unit).is_some_and(empty) {
+            let kept = self.waiting.contains(&unit) || self.expecting.contains(&unit);
+            if !kept && self.crowds.get(unit).is_some_and(empty) {
                 self.crowds.remove(unit);
             }
         }
