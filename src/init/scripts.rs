@@ -7,7 +7,7 @@ use std::path::Path;
 
 use slotmap::SecondaryMap;
 
-use super::effects::OOM_POINTS;
+use super::start::OOM_POINTS;
 use super::{Init, settings};
 use crate::journal::{Stream, StreamKey};
 use crate::manager::{Exit, Whom};

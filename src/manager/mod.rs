@@ -259,7 +259,9 @@ impl Manager {
         let asked = entry.job.as_ref().is_some_and(|job| job.kind == JobKind::Stop && job.asked);
         let end = self.closing.as_ref().map(|closing| closing.budget.end(entry.unit.priority));
         let limit = end.map(|end| entry.limit.unwrap_or(end));
-        let effect = entry.service.step(input, Context { now: self.now, unit: &entry.unit, limit, template: template.is_some() });
+        let effect = entry
+            .service
+            .step(input, Context { now: self.now, unit: &entry.unit, limit, template: template.is_some() });
         let new = entry.service.state;
         if old != new {
             self.account(id, old, new);

@@ -23,7 +23,8 @@ impl Manager {
 
     /// It can fork now.
     pub(super) fn forks(&self, template: UnitId) -> bool {
-        self.closing.is_none() && self.units.get(template).is_some_and(|entry| entry.service.state.up() && !entry.leaving)
+        self.closing.is_none()
+            && self.units.get(template).is_some_and(|entry| entry.service.state.up() && !entry.leaving)
     }
 
     /// A unit has changed its state: its template is wanted, or perhaps not any more; it is a template that is up.

@@ -80,7 +80,9 @@ impl Service {
             (Start::Pre(_), Exit::Code(0)) => self.main(starting, cx),
             (Start::Post(n), Exit::Code(0)) if n + 1 < service.exec_start_post.len() => starting.post(n + 1),
             (Start::Post(_), Exit::Code(0)) => self.up(starting, cx),
-            (Start::Pre(_) | Start::Main | Start::Fork(_) | Start::Unfit | Start::Post(_), exit) => self.start_failed(starting, exit.into(), cx),
+            (Start::Pre(_) | Start::Main | Start::Fork(_) | Start::Unfit | Start::Post(_), exit) => {
+                self.start_failed(starting, exit.into(), cx)
+            }
         }
     }
 

@@ -46,6 +46,14 @@ pub struct Fork<'a> {
     pub umask: Option<u32>,
     /// Whom it runs as; `None` is whom the template runs as.
     pub user: Option<User<'a>>,
+    /// Resources of setrlimit(2) by number, soft and hard limit; no number is no limit.
+    pub limits: &'a [(u32, Option<u64>, Option<u64>)],
+    /// Nice level; `None` is the template's.
+    pub nice: Option<i32>,
+    /// Points of `oom_score_adj`; `None` are the template's.
+    pub oom_score_adj: Option<i32>,
+    /// A fifth descriptor goes with it: `cgroup.procs` of its cgroup, to which the child writes `0`.
+    pub cgroup: bool,
 }
 
 /// Whom a child becomes.
@@ -131,7 +139,8 @@ mod tests {
     }
 
     fn fork<'a>(env: &'a BTreeMap<String, String>, cwd: &'a Path) -> Fork<'a> {
-        Fork { id: "web@a", argv: &[], env, cwd, umask: None, user: None }
+        let (umask, user, nice, oom_score_adj) = (None, None, None, None);
+        Fork { id: "web@a", argv: &[], env, cwd, umask, user, limits: &[], nice, oom_score_adj, cgroup: false }
     }
 
     #[test]
@@ -144,8 +153,17 @@ mod tests {
 
         let env = BTreeMap::from([("A".to_owned(), "\"ü\n".to_owned())]);
         let user = Some(User { uid: 1000, gid: 100, groups: &[100, 27] });
-        let fork = Fork { argv: &argv[..1], umask: Some(0o22), user, ..fork(&env, Path::new("/rails")) };
-        let text = r#"{"v":1,"fork":{"id":"web@a","argv":["puma"],"env":{"A":"\"ü\n"},"cwd":"/rails","umask":18,"user":{"uid":1000,"gid":100,"groups":[100,27]}}}"#;
+        let limits = [(7, Some(1024), None)];
+        let fork = Fork {
+            argv: &argv[..1],
+            umask: Some(0o22),
+            user,
+            limits: &limits,
+            nice: Some(-5),
+            cgroup: true,
+            ..fork(&env, Path::new("/rails"))
+        };
+        let text = r#"{"v":1,"fork":{"id":"web@a","argv":["puma"],"env":{"A":"\"ü\n"},"cwd":"/rails","umask":18,"user":{"uid":1000,"gid":100,"groups":[100,27]},"limits":[[7,1024,null]],"nice":-5,"oom_score_adj":null,"cgroup":true}}"#;
         assert_eq!(String::from_utf8(fork.encode().unwrap()).unwrap(), text);
         assert_eq!(from_slice::<Value>(GO).unwrap(), json!({ "v": VERSION, "go": {} }));
     }
@@ -172,9 +190,12 @@ mod tests {
             cwd in any::<String>(), umask in any::<Option<u32>>(), ids in any::<Option<(u32, u32, Vec<u32>)>>(),
         ) {
             let user = ids.as_ref().map(|(uid, gid, groups)| User { uid: *uid, gid: *gid, groups });
-            let sent = Fork { id: &id, argv: &argv, env: &env, cwd: Path::new(&cwd), umask, user };
+            let sent = Fork { id: &id, argv: &argv, cwd: Path::new(&cwd), umask, user, ..fork(&env, Path::new("/")) };
             let user = ids.as_ref().map(|(uid, gid, groups)| json!({ "uid": uid, "gid": gid, "groups": groups }));
-            let meant = json!({ "id": id, "argv": argv, "env": env, "cwd": cwd, "umask": umask, "user": user });
+            let meant = json!({
+                "id": id, "argv": argv, "env": env, "cwd": cwd, "umask": umask, "user": user, "limits": [],
+                "nice": null, "oom_score_adj": null, "cgroup": false,
+            });
             match sent.encode() {
                 Ok(bytes) => prop_assert_eq!(from_slice::<Value>(&bytes).unwrap(), json!({ "v": 1, "fork": meant })),
                 Err(error) => prop_assert!(matches!(error, Unsendable::TooLong(bytes) if bytes > MAX)),

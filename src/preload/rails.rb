@@ -607,7 +607,7 @@ module Tenantd
     class Child
       def initialize(order, files, control, hook, added)
         @order, @control, @hook, @added = order, control, hook, added
-        reply, @stdout, @stderr, @listener = files
+        reply, @stdout, @stderr, @listener, @cgroup = files
         @reply = Control.new(reply)
       end
 
@@ -615,6 +615,7 @@ module Tenantd
         step("message") { descriptors }
         @reply.send("hello", {})
         exit!(1) unless @reply.receive&.first == "go"
+        step("limits") { settle }
         step("env") { identity }
         step("user") { user(@order["user"]) if @order["user"] }
         step("user") { capabilities }
@@ -653,6 +654,17 @@ module Tenantd
         @control.reopen(@listener)
         @control.close_on_exec = @control.autoclose = false
         [@stdout, @stderr, @listener].each(&:close)
+      end
+
+      # As long as we are who the template is: its cgroup first, so that all that follows is charged to the tenant.
+      def settle
+        @cgroup&.write("0")
+        @cgroup&.close
+        File.write("/proc/self/oom_score_adj", @order["oom_score_adj"].to_s) if @order["oom_score_adj"]
+        Process.setpriority(Process::PRIO_PROCESS, 0, @order["nice"]) if @order["nice"]
+        (@order["limits"] || []).each do |resource, soft, hard|
+          Process.setrlimit(resource, soft || Process::RLIM_INFINITY, hard || Process::RLIM_INFINITY)
+        end
       end
 
       def identity

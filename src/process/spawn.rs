@@ -183,7 +183,7 @@ pub fn read_executed(fd: BorrowedFd) -> Executed {
 }
 
 /// A pipe whose read end never blocks us; both ends close at execve.
-fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
+pub fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
     let made = pipe_with(PipeFlags::CLOEXEC).and_then(|(read, write)| {
         fcntl_setfl(&read, OFlags::NONBLOCK)?;
         Ok((read, write))

@@ -106,7 +106,8 @@ impl<'a, 'r> Plans<'a, 'r> {
             return;
         };
         if full.is_template() {
-            self.report.error(name.place, format!("name: \"{text}\" is the template itself; give the instance another"));
+            self.report
+                .error(name.place, format!("name: \"{text}\" is the template itself; give the instance another"));
             return;
         }
         add_instance(&mut plan.layers, file, table);
@@ -121,7 +122,8 @@ impl<'a, 'r> Plans<'a, 'r> {
     fn instance_file(&mut self, prefix: &str, stem: &str, group: &Group) {
         let Ok(name) = Name::new(stem) else { return };
         if let (true, Some(file)) = (name.is_template(), group.files().next()) {
-            let message = format!("{name} is the template itself; write what all tenants share in units/{prefix}@.toml");
+            let message =
+                format!("{name} is the template itself; write what all tenants share in units/{prefix}@.toml");
             return self.report.error(Place::file(file), message);
         }
         let Some(template) = self.templates.get(prefix) else {
