@@ -202,9 +202,24 @@ fn an_interrupt_leaves_nothing_behind() {
 
 #[test]
 fn a_rails_application_is_examined_by_the_script_itself() {
-    let setup = showcase(&["boston", "nyc"]).service("preload = \"rails\"").setup();
-    setup.write(free_address());
-    let ran = verb(setup.path(), &["preload", "doctor", "showcase"]);
-    eprintln!("{}{}", ran.stdout, ran.stderr);
-    ran.expect(0);
+    const READ: [&str; 2] = ["EVENT_TITLE", "RAILS_RELATIVE_URL_ROOT"];
+    let examined = |lines: &str, code: i32| {
+        let setup = showcase(&["boston", "nyc"]).service(lines).setup();
+        setup.write(free_address());
+        let ran = verb(setup.path(), &["preload", "doctor", "showcase", "--json"]).expect(code);
+        assert!(!ran.stdout.contains("not a secret") && !ran.stdout.contains("/boston"), "a value is told: {ran:?}");
+        ran.json()
+    };
+    let found = examined("preload = \"rails\"", 1);
+    assert!(found["engine"].as_str().is_some_and(|engine| engine.starts_with("rails ")), "{found}");
+    assert_eq!((&found["databases_open"], &found["warmed"][0]["status"]), (&json!(0), &json!(200)), "{found}");
+    let keys = found["keys"].as_array().expect("keys");
+    assert_eq!(keys.iter().map(|key| key["key"].as_str().unwrap_or_default()).collect::<Vec<_>>(), READ);
+    assert_eq!(keys[0]["places"], json!(["db/seeds.rb:1"]));
+    assert!(keys[1]["places"][0].as_str().is_some_and(|place| place.starts_with("config/application.rb:")), "{found}");
+
+    let found = examined(&format!("preload = \"rails\"\npreload_env = {READ:?}"), 0);
+    assert_eq!((&found["forked"], &found["keys"]), (&json!(2), &json!([])), "{found}");
+    let declared = found["declared"].as_array().expect("declared");
+    assert_eq!(declared.iter().map(|key| key["key"].as_str().unwrap_or_default()).collect::<Vec<_>>(), READ);
 }

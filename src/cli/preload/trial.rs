@@ -2,20 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, IoSliceMut, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendFlags, SocketFlags, SocketType, recvmsg, send, socketpair,
-};
 
 use crate::boot::{self, Inherited};
 use crate::manager::Exit;
-use crate::preload::{self, Boot, MAX, Ready, decode_template};
+use crate::preload::{self, Boot, Ready, decode_template};
+use crate::process::template::{Heard, Room, Wire};
 use crate::process::{self, Child, Executed, Plan, Third, kill_group, peek, read_executed, release};
 use crate::signals::Signals;
 use crate::unit::{Signal, Template, Unit, quote};
@@ -46,9 +44,8 @@ impl From<io::Error> for Failure {
 pub(super) fn boot(unit: &Unit, template: &Template, environment: &BTreeMap<String, String>) -> Result<Ready, Failure> {
     let inherited = boot::prepare();
     let signals = Signals::new()?;
-    let (control, theirs) =
-        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).map_err(io::Error::from)?;
-    send(&control, &first_words(template)?, SendFlags::NOSIGNAL).map_err(io::Error::from)?;
+    let (control, theirs) = Wire::pair()?;
+    control.send(&first_words(template)?, &[])?;
     let mut command = unit.service.exec_start.clone();
     eprintln!("booting {}: {}", unit.name, quote(&command));
     if let Some(script) = command.last_mut() {
@@ -120,7 +117,7 @@ struct Trial {
     executed: OwnedFd,
     /// What it still may write to.
     output: Vec<File>,
-    control: Option<OwnedFd>,
+    control: Option<Wire>,
     signals: Signals,
     exit: Option<Exit>,
     program: String,
@@ -161,20 +158,20 @@ impl Trial {
     /// The one message, or `None` if it has closed its end: then it is about to exit.
     fn read(&mut self) -> Result<Option<Ready>, Failure> {
         let Some(control) = &self.control else { return Ok(None) };
-        let mut bytes = vec![0; MAX + 1];
-        let mut none = RecvAncillaryBuffer::default();
-        let received = recvmsg(control, &mut [IoSliceMut::new(&mut bytes)], &mut none, RecvFlags::CMSG_CLOEXEC);
-        match received {
-            Ok(message) if message.bytes > 0 => match decode_template(&bytes[..message.bytes]) {
-                Ok(ready) => Ok(Some(ready)),
-                Err(why) => Err(Failure::Application(format!("it is not understood: {why}"))),
-            },
-            Err(rustix::io::Errno::INTR) => Ok(None),
-            _ => {
+        let mut room = Room::default();
+        let why = match control.hear(&mut room)? {
+            Heard::Nothing => return Ok(None),
+            Heard::End => {
                 self.control = None;
-                Ok(None)
+                return Ok(None);
             }
-        }
+            Heard::Broken => "a message that is too long".to_owned(),
+            Heard::Message(message, _) => match decode_template(message) {
+                Ok(ready) => return Ok(Some(ready)),
+                Err(malformed) => malformed.to_string(),
+            },
+        };
+        Err(Failure::Application(format!("it is not understood: {why}")))
     }
 
     /// Closes its control socket, waits, and kills what is left. In a hurry it gets SIGTERM as well: it may still boot.
