@@ -17,7 +17,7 @@ pub fn script(engine: Engine) -> &'static str {
 
 pub use message::{Boot, Fork, GO, MAX, Unsendable, User, VERSION};
 pub use told::{FromChild, Malformed, Ready, decode_child, decode_template};
-pub use verdict::{Because, Difference, is_fixed, verdict};
+pub use verdict::{Because, Difference, verdict};
 
 /// `text` as one line for logs and terminals: control characters become blanks, and what is longer than `most`
 /// characters ends in `…`.

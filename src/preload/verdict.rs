@@ -91,7 +91,7 @@ fn was_read(key: &str, ready: &Ready) -> bool {
 }
 
 /// In effect before anybody could see that it is read: no tenant may differ in it, declared or not.
-pub fn is_fixed(key: &str) -> bool {
+fn is_fixed(key: &str) -> bool {
     is_of(key, &FIXED, &FIXED_FAMILIES)
 }
 

@@ -223,3 +223,35 @@ fn a_rails_application_is_examined_by_the_script_itself() {
     let declared = found["declared"].as_array().expect("declared");
     assert_eq!(declared.iter().map(|key| key["key"].as_str().unwrap_or_default()).collect::<Vec<_>>(), READ);
 }
+
+/// Debian's Python has Flask, and another one may come first in `PATH`.
+const FLASK: &str = r#"
+[service]
+type = "notify"
+exec_start = ["gunicorn", "-b", "unix:%t/%n.sock", "app:app"]
+working_directory = "@DIR@"
+preload = "wsgi"
+[service.environment]
+PATH = "/usr/bin:/bin"
+TITLE = "hush %i"
+[socket]
+listen = "unix:%t/%n.sock"
+[route]
+path = "/%i"
+[[instance]]
+name = "boston"
+"#;
+
+#[test]
+fn a_flask_application_is_examined_by_the_script_itself() {
+    const APP: &str = "import os\nfrom flask import Flask\napp = Flask(__name__)\ntitle = os.environ.get('TITLE')\n";
+    let setup = Init::new().unit("web@.toml", FLASK);
+    fs::write(setup.path().join("app.py"), APP).expect("the application");
+    setup.write(free_address());
+    let found = doctor(&setup, &["web@boston", "--json"]).expect(1).json();
+    assert!(found["engine"].as_str().is_some_and(|engine| engine.starts_with("flask ")), "{found}");
+    let key = &found["keys"][0];
+    assert_eq!((&key["key"], &key["places"]), (&json!("TITLE"), &json!(["app.py:4"])), "{found}");
+    assert!(key["cures"][1].as_str().is_some_and(|cure| cure.contains("in tenant_fork.py set anew")), "{found}");
+    assert_eq!(found["warmed"], json!([{ "path": "/", "status": 404 }]));
+}
