@@ -51,8 +51,8 @@ module Tenantd
         @socket = socket
       end
 
-      # The next message as [kind, content, descriptors]; nil when the other side is gone. Raises Refusal with the descriptors
-      # closed, all but the first, which is where the complaint goes.
+      # The next message as [kind, content, descriptors]; nil when the other side is gone. A bad one raises Refusal, after the
+      # first descriptor was told (where a reply goes) and all were closed.
       def receive
         bytes, _, flags, *controls = @socket.recvmsg(LIMIT + 1, 0, 4096, scm_rights: true)
         files = controls.flat_map { |control| control.unix_rights || [] }
@@ -61,7 +61,7 @@ module Tenantd
         lost = flags & (Socket::MSG_TRUNC | Socket::MSG_CTRUNC) != 0
         [*parse(lost ? nil : bytes), files]
       rescue Refusal => refusal
-        Control.new(files.shift).refuse(refusal) if files.first.is_a?(BasicSocket)
+        Control.new(files.first).refuse(refusal) if files.first.is_a?(BasicSocket)
         files.each(&:close)
         raise
       end
