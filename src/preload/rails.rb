@@ -90,7 +90,9 @@ module Tenantd
 
         message = JSON.parse(bytes.force_encoding("UTF-8"))
         raise Refusal.new("message", "not an object") unless message.is_a?(Hash)
-        raise Refusal.new("message", "version #{message["v"].inspect} is not #{VERSION}") unless message.delete("v") == VERSION
+
+        version = message.delete("v")
+        raise Refusal.new("message", "version #{version.inspect} is not #{VERSION}") unless version == VERSION
 
         kind, content = message.first
         raise Refusal.new("message", "no content") unless message.size == 1 && content.is_a?(Hash)
@@ -741,6 +743,7 @@ module Tenantd
           base = ActiveRecord::Base
           base.configurations = base.configurations.class.new(Rails.application.config.database_configuration)
           @configs = base.configurations.configurations.select { |config| config.env_name == Rails.env }
+          @hashes = @configs.to_h { |config| [config.name, config.configuration_hash.dup] } # what no hook can reach
           Pools.each.map { |*, config| counterpart(config) }.uniq.each { |config| exists(config) }
           Pools.each.to_a.each { |*where, config| Pools.replace(*where, config, counterpart(config)) }
           check
@@ -782,10 +785,10 @@ module Tenantd
         end
 
         def same(pool)
-          wanted = counterpart(pool)
-          return if pool.db_config.configuration_hash == wanted.configuration_hash
+          config = pool.db_config
+          return if config.configuration_hash == @hashes[config.name]
 
-          raise Refusal.new("database", "a pool is on #{pool.db_config.database}, not on #{wanted.database}")
+          raise Refusal.new("database", "a pool is on #{config.database}, not on #{@hashes.dig(config.name, :database).inspect}")
         end
 
         def open(pool)

@@ -165,3 +165,109 @@ fn a_template_that_is_ended_while_it_boots_leaves_no_scratch_directory() {
     assert_eq!(template.wait_ended(own), "signal 15");
     assert_eq!(fs::read_dir(template.path("tmp")).expect("tmp").count(), 1);
 }
+
+/// What Rails signs with this secret: the three verifiers of the zoo's answer.
+#[track_caller]
+fn signed(secret: &str) -> Value {
+    let sign = "require 'active_support/all'
+        keys = ActiveSupport::KeyGenerator.new(ARGV[0], iterations: 1000)
+        puts %w[ActiveStorage signed_global_ids x].map { |name| ActiveSupport::MessageVerifier.new(keys.generate_key(name)).generate(1) }.to_json";
+    let ran = ran(Command::new("ruby").args(["-e", sign, secret]));
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+#[test]
+fn every_pool_role_and_shard_is_the_tenants_and_so_is_all_else() {
+    let template = Template::zoo("", &[], &script());
+    let ready = template.ready();
+    assert_eq!(ready["schema"], json!({ "primary": "1", "animals": "2", "night": "3" }), "{ready}");
+    assert_eq!((&ready["databases_open"], &ready["warmed"]), (&json!(0), &json!([["/", 200]])), "{ready}");
+    assert_eq!(ready["env"]["DATA"], json!(["app/controllers/zoo_controller.rb:8 (during a request)"]), "{ready}");
+    assert_eq!(ready["env"]["SECRET_KEY_BASE"], Value::Null, "{ready}");
+    for name in ["north", "south"] {
+        let tenant = template.animals(name).bound();
+        let data = template.path(name).display().to_string();
+        let answer = tenant.get("/").expect(200).json();
+        let animals = [format!("lion of {name}"), format!("lion of {name}"), format!("owl of {name}")];
+        assert_eq!((&answer["keepers"], &answer["animals"]), (&json!([format!("keeper of {name}")]), &json!(animals)));
+        assert_eq!((&answer["cached"], &answer["storage"]), (&json!(data), &json!(format!("{data}/storage"))));
+        assert_eq!(answer["booted"], "a worker", "the hooks of Puma's workers did not run");
+        assert_eq!(answer["signed"], signed(&format!("the secret of {name}")), "{answer}");
+        let open = open_files(tenant.pid());
+        let databases: Vec<_> = open.iter().filter(|path| path.contains(".sqlite3")).collect();
+        assert!(databases.len() >= 3 && databases.iter().all(|path| path.starts_with(&data)), "{open:?}");
+    }
+}
+
+/// The trap of every such template: one pool is left where it was, and each tenant answers 200 from a stranger's database.
+#[test]
+fn a_pool_that_points_elsewhere_is_noticed_before_a_request_is_answered() {
+    let replace = "Pools.each.to_a.each { |*where, config| Pools.replace(*where, config, counterpart(config)) }";
+    for left_out in ["ActiveRecord::Base", "AnimalsRecord"] {
+        let sabotaged = replace.replace(
+            "each { |*where, config|",
+            &format!("each {{ |*where, config| next if where[1].name == '{left_out}';"),
+        );
+        let script = script();
+        assert!(script.contains(replace), "the script has changed: sabotage it anew");
+        let template = Template::zoo("", &[], &script.replace(replace, &sabotaged));
+        template.ready();
+        let (what, text) = template.animals("north").error();
+        assert!(what == "database" && text.contains("tenantd-preload"), "{left_out}: {what}: {text}");
+    }
+    // By the hook, in each way: the whole class, one shard, a class of its own, and a configuration that was changed in place.
+    let elsewhere =
+        "elsewhere = { adapter: 'sqlite3', database: File.dirname(ENV['DATA']) + '/south/animals.sqlite3' }";
+    let sabotages = [
+        "AnimalsRecord.establish_connection(elsewhere)",
+        "ActiveRecord::Base.connected_to(role: :writing, shard: :night) { AnimalsRecord.establish_connection(elsewhere) }",
+        "Keeper.establish_connection(elsewhere)",
+        "config = AnimalsRecord.connection_pool.db_config; config.configuration_hash
+           .then { |hash| config.instance_variable_set(:@configuration_hash, hash.merge(elsewhere)) }
+         AnimalsRecord.connection_pool.disconnect!",
+    ];
+    for sabotage in sabotages {
+        let template = Template::zoo(&format!("{elsewhere}\n{sabotage}"), &[], &script());
+        template.ready();
+        template.animals("south").error();
+        let (what, text) = template.animals("north").error();
+        assert_eq!(what, "database", "{sabotage}: {text}");
+    }
+}
+
+#[test]
+fn a_key_that_the_application_keeps_is_named_and_its_tenants_are_refused() {
+    let constant = (
+        "config/initializers/kept.rb",
+        "Rails.application.config.after_initialize { KEPT = Rails.application.message_verifier('kept') }",
+    );
+    let template = Template::zoo("", &[constant], &script());
+    let ready = template.ready();
+    assert!(ready["env"]["SECRET_KEY_BASE"].to_string().contains("MessageVerifier 1"), "{ready}");
+    let (what, text) = template.animals("north").error();
+    assert!(what == "env" && text.contains("SECRET_KEY_BASE"), "{what}: {text}");
+}
+
+#[test]
+fn a_secret_of_all_tenants_is_the_templates_too_and_another_one_is_refused() {
+    let template = Template::showcase(&showcase_hook(), &[("SECRET_KEY_BASE", "the secret of boston")]);
+    let ready = template.ready();
+    assert!(ready["env"]["SECRET_KEY_BASE"].is_array(), "{ready}");
+    let boston = template.event("boston").bound();
+    let page = boston.get("/boston").expect(200);
+    assert!(session("boston", page.field("set-cookie").expect("a session")).contains("_csrf_token"));
+    let (what, text) = template.event("nyc").error();
+    assert!(what == "env" && text.contains("SECRET_KEY_BASE"), "{what}: {text}");
+}
+
+#[test]
+fn a_template_that_cannot_boot_says_why_and_leaves() {
+    let postgres = ("config/database.yml", "production: { adapter: postgresql, database: zoo }\n");
+    let raises = ("config/initializers/bad.rb", "\nraise 'a bad day'\n");
+    for (file, reason) in [(postgres, "SQLite only"), (raises, "config/initializers/bad.rb:2")] {
+        let template = Template::zoo("", &[file], &script());
+        assert_eq!(receive(template.control.as_ref().expect("a socket")), None);
+        eventually("it says why", || template.log().contains(reason));
+        assert_eq!(fs::read_dir(template.path("tmp")).expect("tmp").count(), 0, "its scratch directory is left");
+    }
+}

@@ -25,14 +25,20 @@ use crate::showcase::{application, cache};
 
 /// The init of a namespace: starts the template with our socket as descriptor 3, and writes down how each process ends.
 const REAPER: &str = "
+directory, application = ARGV.shift(2)
 control = $stdin.dup
-spawn(*ARGV, 3 => control, in: '/dev/null')
+spawn(*ARGV, 3 => control, in: '/dev/null', chdir: application)
 control.close
 $stdin.reopen('/dev/null')
 loop do
   pid, status = Process.wait2
-  File.write('ended', \"#{pid} #{status.termsig ? \"signal #{status.termsig}\" : \"exit #{status.exitstatus}\"}\\n\", mode: 'a')
+  how = status.termsig ? \"signal #{status.termsig}\" : \"exit #{status.exitstatus}\"
+  File.write(\"#{directory}/ended\", \"#{pid} #{how}\\n\", mode: 'a')
 end";
+
+/// Not read: the title of a tenant has as much room as its template's arguments had.
+const PADDING: &str =
+    "puma -C config/puma.rb -b unix:///run/tenantd/showcase@.sock config.ru, preloaded for all its tenants";
 
 const SQLITE: &str = "require 'sqlite3'; SQLite3::Database.new(ARGV[0]).execute_batch(ARGV[1])";
 
@@ -100,20 +106,11 @@ impl Template {
         fs::create_dir(path.join("tmp")).expect("a directory");
         fs::write(path.join("hook.rb"), hook).expect("the hook");
         fs::write(path.join("rails.rb"), script).expect("the script");
-        fs::write(
-            path.join("reaper.rb"),
-            format!("Dir.chdir(ARGV.shift)\n{REAPER}").replace("spawn(*ARGV", "spawn(*ARGV, chdir: ENV['APPLICATION']"),
-        )
-        .expect("the reaper");
         let log = File::create(path.join("log")).expect("a log");
         let mut command = Command::new("unshare");
-        command.args(["-Urpf", "--mount-proc", "--kill-child", "ruby"]).arg(path.join("reaper.rb")).arg(path);
-        command.args(["bundle", "exec", "ruby"]).arg(path.join("rails.rb")).env_clear();
-        command
-            .envs(shared())
-            .envs(environment.iter().copied())
-            .env("TMPDIR", path.join("tmp"))
-            .env("APPLICATION", application);
+        command.args(["-Urpf", "--mount-proc", "--kill-child", "ruby", "-e", REAPER]).arg(path).arg(application);
+        command.args(["bundle", "exec", "ruby"]).arg(path.join("rails.rb")).arg(PADDING).env_clear();
+        command.envs(shared()).envs(environment.iter().copied()).env("TMPDIR", path.join("tmp"));
         command.stdin(theirs).stdout(log.try_clone().expect("a log")).stderr(log);
         let unshare = command.spawn().expect("unshare");
         drop(command); // and with it the other end
@@ -140,7 +137,8 @@ impl Template {
         send(self.control(), message.to_string().as_bytes(), &[]);
     }
 
-    fn log(&self) -> String {
+    /// What the template and its tenants have written.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
@@ -208,7 +206,18 @@ impl Template {
         ]
     }
 
-    /// How the process with this pid of ours has ended.
+    /// A tenant of the zoo that has its databases.
+    #[track_caller]
+    pub fn animals(&self, name: &str) -> Tenant {
+        let data = self.path(name);
+        if !data.exists() {
+            fs::create_dir(&data).expect("a directory");
+            preload_zoo::DATABASES.iter().for_each(|(file, sql)| sqlite(&data.join(file), &sql.replace("@", name)));
+        }
+        self.fork(&[("DATA", &data.display().to_string()), ("SECRET_KEY_BASE", &format!("the secret of {name}"))])
+    }
+
+    /// How the process with this inner pid has ended.
     #[track_caller]
     pub fn wait_ended(&self, inner: u32) -> String {
         let lines = || fs::read_to_string(self.path("ended")).unwrap_or_default();

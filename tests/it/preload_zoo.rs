@@ -77,8 +77,24 @@ end
     ),
 ];
 
-/// What fills the databases of a tenant: file, and SQL.
-pub const DATABASES: &[(&str, &str)] = &[("primary", "1"), ("animals", "2"), ("night", "3")];
+/// The databases of a tenant: file, and SQL with `@` for its name.
+pub const DATABASES: &[(&str, &str)] = &[
+    (
+        "primary.sqlite3",
+        "CREATE TABLE keepers (id integer PRIMARY KEY, name varchar); INSERT INTO keepers VALUES (1, 'keeper of @');
+         CREATE TABLE schema_migrations (version varchar); INSERT INTO schema_migrations VALUES ('1');",
+    ),
+    (
+        "animals.sqlite3",
+        "CREATE TABLE animals (id integer PRIMARY KEY, name varchar); INSERT INTO animals VALUES (1, 'lion of @');
+         CREATE TABLE schema_migrations (version varchar); INSERT INTO schema_migrations VALUES ('2');",
+    ),
+    (
+        "night.sqlite3",
+        "CREATE TABLE animals (id integer PRIMARY KEY, name varchar); INSERT INTO animals VALUES (1, 'owl of @');
+         CREATE TABLE schema_migrations (version varchar); INSERT INTO schema_migrations VALUES ('3');",
+    ),
+];
 
 /// Writes the application; `more` comes on top.
 pub fn write(directory: &Path, more: &[(&str, &str)]) {
