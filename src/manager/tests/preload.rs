@@ -307,5 +307,5 @@ fn a_reload_of_the_configuration_boots_the_template_anew_and_stops_nobody() {
     assert_eq!(done, ["web@.preload renew", "web@.preload spawn beside"]);
     let (_, done) = world.replace([preloaded("web@a"), preloaded("web@b"), changed()]);
     assert_eq!(done, [""; 0]);
-    assert_eq!(world.ready(TEMPLATE), ["web@.preload renew", "web@.preload spawn beside", "web@b recycle"]);
+    assert_eq!(world.ready(TEMPLATE), ["web@b recycle", "web@.preload renew", "web@.preload spawn beside"]);
 }
