@@ -69,6 +69,7 @@ mod origin_itself;
 mod placement;
 mod pool;
 mod preload_script;
+mod preload_doctor;
 mod process;
 mod rails;
 mod reap;
