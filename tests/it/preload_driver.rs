@@ -26,6 +26,9 @@ use crate::procfs;
 /// Longest silence that is not a hang: a template boots an application.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// Debian's Python, which has its packages: `scripts/packages python`.
+pub const PYTHON: &str = "/usr/bin/python3";
+
 /// Longest message of the protocol, in bytes.
 const LONGEST: usize = 65_536;
 
@@ -72,7 +75,7 @@ impl Template {
         let (control, theirs) = pair();
         let (reports, report) = std::io::pipe().expect("a pipe");
         let (errors, error) = std::io::pipe().expect("a pipe");
-        let mut keeper = Command::new("python3");
+        let mut keeper = Command::new(PYTHON);
         keeper.args(["-c", KEEPER]).args(command).current_dir(directory).env_clear().env("HOME", "/nonexistent");
         keeper.env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs(variables.iter().copied());
         keeper.stdin(Stdio::from(theirs)).stdout(report).stderr(error);
