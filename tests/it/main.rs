@@ -66,6 +66,7 @@ mod operate;
 mod origin_itself;
 mod placement;
 mod pool;
+mod preload_wsgi;
 mod process;
 mod rails;
 mod reap;

@@ -235,6 +235,12 @@ impl Tenant {
         receive(&self.reply).map(|(message, _)| message)
     }
 
+    /// The pid of `hello`.
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
+        self.pid.expect("hello was read")
+    }
+
     /// Where its clients connect.
     pub fn address(&self) -> SocketAddr {
         self.listener.local_addr().expect("an address")
