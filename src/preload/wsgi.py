@@ -77,7 +77,7 @@ def boot(order):
         raise Refused("message", f"worker class {server.cfg.worker_class_str} cannot be preloaded: use sync or gthread")
     os.environ.update(server.cfg.env)
     sys.path[:0] = [os.path.abspath(path) for path in (server.cfg.pythonpath or "").split(",") if path]
-    application, notes = server.wsgi(), []
+    application, notes, baked = server.wsgi(), [], reads.copy()
     warmed = [[target, request(application, target, notes)] for target in order.get("warm", [])]
     forget()
     os.environ.__class__ = os.environb.__class__ = Traced.__base__
@@ -87,9 +87,10 @@ def boot(order):
              "env": {key: places for key, places in sorted(reads.items()) if key not in REBOUND},
              "threads": [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()],
              "databases_open": databases_open()}
-    after = os.environ._data
-    template = {**order, "application": application, "server": (server.app_uri, server.cfg.env), "before": before,
-                "after": {key: after.get(key) for key in {**before, **after} if before.get(key) != after.get(key)}}
+    after, theirs = os.environ._data, REBOUND.union(order.get("declared", []))
+    changed = [key for key in {**before, **after} if before.get(key) != after.get(key) and os.fsdecode(key) not in theirs]
+    template = {**order, "application": application, "baked": baked, "server": (server.app_uri, server.cfg.env), "before": before,
+                "after": {key: after.get(key) for key in changed}}
     gc.collect()
     gc.freeze()
     return template, {**ready, "seconds": round(time.monotonic() - started, 3)}
@@ -119,12 +120,11 @@ def request(application, target, notes):
 
 def forget():
     """Closes databases and empties the cache inside this process: they would be every tenant's."""
-    if "django.db" in sys.modules:
-        sys.modules["django.db"].connections.close_all()
+    opened.update(django_databases())
     for cache in getattr(sys.modules.get("django.core.cache.backends.locmem"), "_caches", {}).values():
         cache.clear()
     engine = getattr(sys.modules.get("sqlalchemy.engine"), "Engine", ())
-    for thing in [thing for thing in gc.get_objects() if isinstance(thing, engine)]:
+    for thing in [thing for thing in gc.get_objects() if issubclass(type(thing), engine)]:
         thing.dispose()
     gc.collect()
 
@@ -159,11 +159,11 @@ def become(template, order, stdout, stderr, listener):
     os.chdir(order["cwd"])
     if os.getcwd() != DIRECTORY:
         raise Refused("env", f"the working directory is not the template's {DIRECTORY}: leave %i out of working_directory")
-    # What the application did to its environment when it booted stays done.
+    # What the application did to its environment when it booted stays done, but not to keys that are the tenant's.
     ours = {**{os.fsencode(key): os.fsencode(value) for key, value in order["env"].items()}, **template["after"]}
     os.environ.clear()
     os.environb.update({key: value for key, value in ours.items() if value is not None})
-    os.environ.update({key: order["env"][key] for key in REBOUND & order["env"].keys()}, LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+    os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
     time.tzset()
     with open("/proc/self/comm", "w") as comm:  # Before setresuid, which makes it root's.
         comm.write(os.path.basename(order["argv"][0]))
@@ -189,6 +189,9 @@ def bind(template, order):
     if template.get("hook") and os.path.isfile(template["hook"]):
         with open(template["hook"]) as hook:
             exec(compile(hook.read(), template["hook"], "exec"), names)
+    else:
+        for key in differing & template["baked"].keys():
+            raise Refused("hook", f"{key} was read at {reads[key][0]} when the application booted, and no hook binds it: write one")
     forbidden = opened - {os.path.realpath(path) for path in names.get("shared_databases", [])} if differing else set()
     databases = [os.path.realpath(path) for path in names.get("databases", [])] + django_databases()
     for path in forbidden.intersection(databases):
@@ -201,10 +204,11 @@ def bind(template, order):
 
 
 def django_databases():
-    """The SQLite files of Django's connections, which must be what its settings say."""
-    if "django.db" not in sys.modules:
+    """Closes Django's connections, which must be what its settings say. Gives back their SQLite files."""
+    if "django.db" not in sys.modules or not sys.modules["django.conf"].settings.configured:
         return []
     connections, settings = sys.modules["django.db"].connections, sys.modules["django.conf"].settings
+    connections.close_all()
     for alias, database in connections.databases.items():
         if not connections[alias].settings_dict["NAME"] == database["NAME"] == settings.DATABASES[alias]["NAME"]:
             raise Refused("database", f"connections[{alias!r}] is not what settings.DATABASES says: change its NAME in place")

@@ -252,17 +252,30 @@ fn whoever_lists_the_whole_environment_depends_on_every_key() {
 }
 
 #[test]
-fn no_tenant_is_served_from_the_database_of_the_template() {
+fn no_tenant_of_flask_is_served_from_the_database_of_the_template() {
     let world = World::new(&[("app.py", FLASK)], &[]);
     world.boot(&["TITLE", "DATABASE"]);
-    let mut flask = world.fork("boston");
-    flask.bound();
-    flask.get("/").expect(500);
-    eventually("it is said why", || !flask.log().with(&["template.sqlite3 is the template's database"]).is_empty());
+    let error = world.fork("boston").refused();
+    assert_eq!(error["what"], "hook", "nothing binds what was read when it booted: {error}");
+    assert!(error["text"].as_str().is_some_and(|text| text.starts_with("DATABASE was read at app.py:")), "{error}");
+    // A hook that forgets it: only the file that is opened shows it.
+    fs::write(world.file("tenant_fork.py"), "").expect("a hook");
+    let mut tenant = world.fork("boston");
+    tenant.bound();
+    tenant.get("/").expect(500);
+    eventually("it is said why", || !tenant.log().with(&["template.sqlite3 is the template's database"]).is_empty());
+    fs::write(world.file("tenant_fork.py"), "shared_databases = ['template.sqlite3']").expect("a hook");
+    let mut tenant = world.fork("boston");
+    tenant.bound();
+    tenant.get("/").expect(200);
+}
 
-    let files = [("app.py", DJANGO), ("settings.py", DJANGO_SETTINGS)];
+#[test]
+fn no_tenant_of_django_is_served_from_the_database_of_the_template() {
+    let files = [("app.py", DJANGO), ("settings.py", DJANGO_SETTINGS), ("tenant_fork.py", "")];
     let world = World::new(&files, &[]);
-    world.boot(&["TITLE", "DATABASE", "SECRET_KEY"]);
+    // Not even if the template has never opened it.
+    world.template.boot(world.booting(&[], &["TITLE", "DATABASE", "SECRET_KEY"]));
     let error = world.fork("boston").refused();
     assert_eq!(error["what"], "database", "{error}");
     assert!(error["text"].as_str().is_some_and(|text| text.contains("template.sqlite3")), "{error}");
