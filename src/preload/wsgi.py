@@ -98,8 +98,10 @@ def boot(order):
 
 def gunicorn(argv):
     """What the command makes of its arguments and its configuration file, the application not yet loaded."""
+    from gunicorn import config
     from gunicorn.app.wsgiapp import WSGIApplication
-    sys.argv = [shutil.which(argv[0]) or argv[0], *argv[1:]]
+    config.User.default, config.Group.default = os.geteuid(), os.getegid()  # They are the template's, from its import.
+    sys.argv = list(argv)
     return WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]", prog="gunicorn")
 
 
@@ -121,8 +123,9 @@ def request(application, target, notes):
 def forget():
     """Closes databases and empties the cache inside this process: they would be every tenant's."""
     opened.update(django_databases())
-    for cache in getattr(sys.modules.get("django.core.cache.backends.locmem"), "_caches", {}).values():
-        cache.clear()
+    for name in ("_caches", "_expire_info"):
+        for cache in getattr(sys.modules.get("django.core.cache.backends.locmem"), name, {}).values():
+            cache.clear()
     engine = getattr(sys.modules.get("sqlalchemy.engine"), "Engine", ())
     for thing in [thing for thing in gc.get_objects() if issubclass(type(thing), engine)]:
         thing.dispose()
@@ -200,6 +203,7 @@ def bind(template, order):
     if (server.app_uri, server.cfg.env) != template["server"]:
         raise Refused("env", "gunicorn's application or env is not the template's: give what differs as environment of the unit")
     server.load = lambda: template["application"]
+    sys.argv[0] = shutil.which(sys.argv[0]) or sys.argv[0]  # What gunicorn executes at SIGUSR2.
     return server, databases
 
 
@@ -294,7 +298,9 @@ def serve(control):
     template, hung_up = None, select.poll()
     hung_up.register(control, 0)
     while True:
-        data, descriptors, _, _ = socket.recv_fds(control, LONGEST, 16)
+        data, descriptors = b"", []
+        with contextlib.suppress(ConnectionError):
+            data, descriptors, _, _ = socket.recv_fds(control, LONGEST, 16)
         if not data and not descriptors and hung_up.poll(0):
             os._exit(0)
         try:

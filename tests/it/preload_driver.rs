@@ -41,6 +41,7 @@ if pid == 0:
     os.dup2(0, 3)
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     os.dup2(2, 1)
+    os.environ.pop("LC_CTYPE", None)  # Python's own (PEP 538)
     os.execvp(sys.argv[1], sys.argv[1:])
 os.close(0)
 print("started", pid, flush=True)

@@ -22,7 +22,7 @@ def about(database):
     status = open("/proc/self/status").read()
     umask = os.umask(0)
     os.umask(umask)
-    return {"database": database, "title": os.environ.get("TITLE"), "keys": sorted(os.environ), "umask": umask, "directory": os.getcwd(),
+    return {"database": database, "title": os.environ.get("TITLE"), "keys": sorted(os.fsdecode(key) for key in os.environ._data), "umask": umask, "directory": os.getcwd(),
             "uids": os.getresuid(), "groups": os.getgroups(), "effective": status.split("CapEff:")[1].split()[0], "worker_of": os.getppid()}
 "#;
 
@@ -130,8 +130,8 @@ impl World {
 
     /// What to send for a tenant of this name: its title, its database and its secret differ from the others'.
     fn order(&self, name: &str, more: &[(&str, &str)]) -> Value {
-        let database = self.database(name);
-        let own = [("TITLE", name), ("DATABASE", &database), ("SECRET_KEY", name), ("PATH", "/usr/bin:/bin")];
+        let (database, path) = (self.database(name), std::env::var("PATH").expect("PATH"));
+        let own = [("TITLE", name), ("DATABASE", &database), ("SECRET_KEY", name), ("PATH", path.as_str())];
         let home = [("HOME", "/nonexistent"), ("LISTEN_FDNAMES", "app")];
         let env: BTreeMap<_, _> = own.iter().chain(&home).chain(more).copied().collect();
         json!({ "id": name, "argv": argv(), "env": env, "cwd": self.directory.path(), "umask": 0o27, "user": null })
@@ -232,7 +232,7 @@ fn what_is_read_of_the_environment_is_listed_with_its_place_and_refused_when_it_
     let line = |words| FLASK.lines().position(|line| line.contains(words)).expect("a line") + 1;
     let place = json!([format!("app.py:{}", line("\"DATABASE\","))]);
     assert_eq!(ready["env"]["DATABASE"], place, "{ready}");
-    assert!(ready["env"]["TITLE"][0].as_str().is_some_and(|place| place.starts_with("app.py:")), "{ready}");
+    assert!(ready["env"]["TITLE"][0].as_str().is_some_and(|place| place.starts_with("about.py:")), "{ready}");
     assert_eq!(ready["env"].get("NOTIFY_SOCKET"), None);
     assert_eq!(ready["env"].get("*"), None, "{ready}");
     let error = world.fork("boston").refused();
@@ -332,7 +332,8 @@ fn sigterm_ends_the_template_by_the_signal_and_a_tenant_as_an_exec_would() {
     let mut running = world.fork("boston");
     let (boston, _) = running.bound();
     running.get("/").expect(200);
-    let waiting = world.fork("nyc").hello();
+    let mut second = world.fork("nyc");
+    let waiting = second.hello();
     assert!(signal(waiting, Signal::SIGTERM));
     assert_eq!(world.template.ended(waiting).signal(), Some(15));
     world.template.signal(Signal::SIGTERM);
