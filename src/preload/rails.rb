@@ -621,9 +621,9 @@ module Tenantd
 
       def complete(kind, order, files)
         whole = kind == "fork" && { "argv" => Array, "env" => Hash, "cwd" => String }.all? { |key, type| order[key].is_a?(type) }
-        return if whole && files.size == 4 && files.first.is_a?(BasicSocket)
+        return if whole && files.size == (order["cgroup"] ? 5 : 4) && files.first.is_a?(BasicSocket)
 
-        raise Refusal.new("message", "not a fork with argv, env, cwd and four descriptors: #{kind}, #{files.size} descriptors")
+        raise Refusal.new("message", "not a fork with argv, env, cwd and its descriptors: #{kind}, #{files.size} descriptors")
       end
 
       def wait_for(pid)

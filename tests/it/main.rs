@@ -70,6 +70,7 @@ mod placement;
 mod pool;
 mod preload_script;
 mod preload_doctor;
+mod preload_wsgi;
 mod process;
 mod rails;
 mod reap;
