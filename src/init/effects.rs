@@ -15,6 +15,7 @@ impl Init {
         match action {
             Action::Spawn(unit, step) => self.spawn(unit, step),
             Action::Fork(unit, template) => self.fork(unit, template),
+            Action::Recycle(unit) => self.proxy.recycle(unit),
             Action::Kill(unit, whom, signal) => {
                 self.signal(unit, whom, signal);
                 self.take_back(unit);

@@ -65,13 +65,19 @@ impl Init {
 
     fn ask_template(&mut self, id: UnitId, template: UnitId) -> Result<(), Unforked> {
         let Surroundings { place, ids, unmade, environment } = self.surroundings(id, Step::Start)?;
-        let (Some(unit), Some(like)) = (self.manager.unit(id), self.manager.unit(template)) else {
-            return Err("its template is gone".to_owned().into());
-        };
-        let live = self.preload.live.get(template);
-        let (Some(Live { wire, environment: theirs, ready: Some(ready) }), Some(about)) = (live, &like.template) else {
+        if let Some(first) = self.preload.is_outdated(template) {
+            if first {
+                self.manager.dispatch(self.now, Event::Outdated(template));
+            }
+            let then = if first { "its template boots it now" } else { "its template has still the old one" };
+            return Err(format!("a new release is there, and {then}").into());
+        }
+        let Some(unit) = self.manager.unit(id) else { return Err("the unit is gone".to_owned().into()) };
+        let Some(Live { wire, like, environment: theirs, ready: Some(ready), .. }) = self.preload.current(template)
+        else {
             return Err("its template is not ready".to_owned().into());
         };
+        let Some(about) = &like.template else { return Err("it has no template".to_owned().into()) };
         if let Some(key) = unlike(like, unit) {
             return Err(format!("its {key} is not its template's").into());
         }

@@ -32,7 +32,7 @@ pub(super) fn oom_points(unit: &Unit) -> Option<i32> {
 fn command(unit: &Unit, step: Step) -> Option<&Vec<String>> {
     let service = &unit.service;
     match step {
-        Step::Start => Some(&service.exec_start),
+        Step::Start | Step::Replace => Some(&service.exec_start),
         Step::StartPre(n) => service.exec_start_pre.get(n),
         Step::StartPost(n) => service.exec_start_post.get(n),
         Step::Reload(n) => service.exec_reload.get(n),
@@ -81,9 +81,10 @@ impl Init {
         match process::spawn(&plan) {
             Ok(child) => {
                 let program = argv.first().cloned().unwrap_or_default();
+                let pid = child.pid;
                 self.adopt(id, child, program);
                 if let Some(control) = control {
-                    self.boots(id, control, environment);
+                    self.boots(id, pid, control, environment);
                 }
             }
             Err(error) => self.not_spawned(id, &error),

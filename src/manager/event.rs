@@ -49,6 +49,8 @@ pub enum Event {
     },
     /// The last process of the unit that was neither main nor command has ended.
     Emptied(UnitId),
+    /// The template has booted another release than the one that is there now.
+    Outdated(UnitId),
     /// Somebody asked to forget the failures of the unit (control socket).
     Reset(UnitId),
     /// After [`Action::MakeRoom`]: of the tenants that run, this one is idle longest.
@@ -60,6 +62,8 @@ pub enum Event {
 /// What is to be done (imperative).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
+    /// Its template has another release: it is stopped as soon as it is idle, whatever its `idle_stop`.
+    Recycle(UnitId),
     /// Make the process of this step. Answered by `Spawned` or `SpawnFailed`, in the same turn.
     Spawn(UnitId, Step),
     /// Have its main process forked by this template. Answered by `Spawned`, later, and by `Executed` when the process is
@@ -143,6 +147,8 @@ pub enum Step {
     Start,
     /// `exec_start_post[n]`.
     StartPost(usize),
+    /// `exec_start` of a template, beside the process that it replaces once it has booted.
+    Replace,
     /// `exec_reload[n]`.
     Reload(usize),
     /// `exec_stop[n]`.

@@ -51,7 +51,7 @@ use crate::config;
 use crate::unit::{Name, Priority, Unit, UnitId};
 use door::Doorman;
 use graph::Graph;
-use job::Job;
+use job::{Job, Word};
 use pool::Counts;
 use restart::Jitter;
 use service::{Context, Effect, Input, Service};
@@ -205,6 +205,7 @@ impl Manager {
                 }
             }
             Event::Emptied(id) => self.step(id, Input::Emptied),
+            Event::Outdated(id) => self.reload(id, Word::NOBODY),
             Event::Reset(id) => self.step(id, Input::Reset),
             Event::Signalled => self.signalled(),
             Event::Idlest(id) => self.evict(id),

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use super::event::{Action, Whom, Why};
+use super::event::{Action, Outcome, Whom, Why};
 use super::job::Word;
 use super::restart::later;
 use super::service::Input;
-use super::state::{Start, Starting, State};
+use super::state::{Reload, Reloading, Start, Starting, State};
 use super::{Entry, Manager};
 use crate::unit::{Signal, UnitId};
 
@@ -43,9 +43,38 @@ impl Manager {
                 self.dismiss(template);
             }
         }
+        if let State::Reloading(Reloading { stage: Reload::Replace, .. }) = old
+            && matches!(new, State::Running(_))
+            && self.units.get(id).is_some_and(|entry| entry.service.reloaded == Outcome::Success)
+        {
+            self.recycle(id);
+        }
+        if matches!(new, State::Running(_)) {
+            self.renew_template(id);
+        }
         if new.up() && !old.up() && self.units.get(id).is_some_and(|entry| entry.unit.template.is_some()) {
             self.dismiss(id);
         }
+    }
+
+    /// The configuration has changed for a template that is up: another one boots beside it, and takes its place.
+    pub(super) fn renew_template(&mut self, id: UnitId) {
+        let Some(entry) = self.units.get_mut(id) else { return };
+        let running = matches!(entry.service.state, State::Running(_)) && entry.unit.template.is_some();
+        if let Some(next) = entry.next.take_if(|_| running) {
+            entry.unit = *next;
+            self.say(Action::Renew(id));
+            self.reload(id, Word::NOBODY);
+        }
+    }
+
+    /// What was started before it came is of the old release.
+    fn recycle(&mut self, template: UnitId) {
+        let Some(prefix) = self.units.get(template).map(|entry| entry.unit.name.prefix()) else { return };
+        let of_it = |entry: &Entry| entry.unit.service.preload.is_some() && entry.unit.name.prefix() == prefix;
+        let old = self.units.iter().filter(|(_, entry)| of_it(entry) && entry.service.state.live());
+        let old: Vec<UnitId> = old.map(|(id, _)| id).collect();
+        old.into_iter().for_each(|id| self.say(Action::Recycle(id)));
     }
 
     /// A tenant of it starts.

@@ -86,6 +86,7 @@ impl Manager {
         if idle {
             self.apply(id);
         }
+        self.renew_template(id);
         Changed { name, change, keys: difference.keys() }
     }
 

@@ -69,6 +69,8 @@ pub(super) struct Reloading {
 pub(super) enum Reload {
     /// `exec_reload[n]`.
     Command(usize),
+    /// Another template boots beside the one that is there.
+    Replace,
     /// SIGHUP was sent then; RELOADING=1 must follow.
     Signal(Instant),
     /// RELOADING=1 was said; READY=1 must follow.
@@ -326,6 +328,7 @@ impl Reload {
     fn word(self) -> &'static str {
         match self {
             Self::Command(_) => "reload",
+            Self::Replace => "reload-replace",
             Self::Signal(_) => "reload-signal",
             Self::Notify => "reload-notify",
         }

@@ -51,8 +51,8 @@ module Tenantd
         @socket = socket
       end
 
-      # The next message as [kind, content, descriptors]; nil when the other side is gone. Raises Refusal with the descriptors
-      # closed, all but the first, which is where the complaint goes.
+      # The next message as [kind, content, descriptors]; nil when the other side is gone. A bad one raises Refusal, after the
+      # first descriptor was told (where a reply goes) and all were closed.
       def receive
         bytes, _, flags, *controls = @socket.recvmsg(LIMIT + 1, 0, 4096, scm_rights: true)
         files = controls.flat_map { |control| control.unix_rights || [] }
@@ -61,7 +61,7 @@ module Tenantd
         lost = flags & (Socket::MSG_TRUNC | Socket::MSG_CTRUNC) != 0
         [*parse(lost ? nil : bytes), files]
       rescue Refusal => refusal
-        Control.new(files.shift).refuse(refusal) if files.first.is_a?(Socket)
+        Control.new(files.first).refuse(refusal) if files.first.is_a?(BasicSocket)
         files.each(&:close)
         raise
       end
@@ -72,7 +72,7 @@ module Tenantd
 
       # Nobody may be listening any more, and the text may hold anything.
       def refuse(error)
-        what = error.respond_to?(:what) ? error.what : "hook"
+        what = error.respond_to?(:what) ? error.what : "fork"
         text = error.message.to_s.dup.force_encoding("UTF-8").scrub.lines.first(3).map(&:strip).join(" ")[0, 1000]
         send("error", "what" => what, "text" => text)
       rescue SystemCallError, IOError
@@ -90,7 +90,9 @@ module Tenantd
 
         message = JSON.parse(bytes.force_encoding("UTF-8"))
         raise Refusal.new("message", "not an object") unless message.is_a?(Hash)
-        raise Refusal.new("message", "version #{message["v"].inspect} is not #{VERSION}") unless message.delete("v") == VERSION
+
+        version = message.delete("v")
+        raise Refusal.new("message", "version #{version.inspect} is not #{VERSION}") unless version == VERSION
 
         kind, content = message.first
         raise Refusal.new("message", "no content") unless message.size == 1 && content.is_a?(Hash)
@@ -115,6 +117,9 @@ module Tenantd
       REBOUND = /\A(.+_)?DATABASE_URL\z|\ASECRET_KEY_BASE\z|\ARAILS_RELATIVE_URL_ROOT\z/
       RAILS = %r{/gems/(rails|railties|active|action)[a-z_]*-\d}
       GIVEN = /\A(NOTIFY_SOCKET|LISTEN_(FDS|PID|FDNAMES)|WATCHDOG_(PID|USEC))\z/ # by tenantd, read by Puma in the child
+      # Read before this script runs, by Ruby, Bundler and the C library.
+      START = %w[BUNDLE_GEMFILE BUNDLE_PATH BUNDLE_WITHOUT BUNDLE_WITH BUNDLE_APP_CONFIG GEM_HOME GEM_PATH RUBYOPT RUBYLIB LANG LC_ALL
+                 LC_CTYPE LD_PRELOAD MALLOC_ARENA_MAX MALLOC_CONF RUBY_YJIT_ENABLE].freeze
       READS = Module.new
 
       class << self
@@ -156,7 +161,7 @@ module Tenantd
           inside = place.delete_prefix("#{ROOT}/")
           return "gem #{$1}: #{$2}" if inside =~ %r{/gems/([^/]+-\d[^/]*)/(.+)}
 
-          inside.delete_prefix("#{RbConfig::CONFIG["rubylibdir"]}/")
+          %w[rubylibdir vendordir sitelibdir].reduce(inside) { |path, name| path.sub(/\A#{Regexp.escape(RbConfig::CONFIG[name])}./, "ruby: ") }
         end
 
         private
@@ -470,10 +475,25 @@ module Tenantd
         Secret.lend
         require File.join(ROOT, "config/application")
         Scratch.make
-        require File.join(ROOT, "config/environment")
+        reads_of_database { require File.join(ROOT, "config/environment") }
         Rails.application.eager_load!
         @notes << "config.cache_classes is off: the application would load its files again" unless Rails.application.config.cache_classes
         Scratch.fill if defined?(ActiveRecord::Base)
+      end
+
+      # What an application makes of a database while booting is made of the scratch one, for all tenants.
+      def reads_of_database(&block)
+        places = []
+        seen = lambda do |*, payload|
+          next if payload[:name] == "SCHEMA" || !payload[:sql].start_with?("SELECT") || places.size >= 3
+
+          frames = caller_locations(1, 80).select { |frame| frame.path.start_with?(ROOT) && !frame.path.include?("/gems/") }
+          next if frames.empty? || frames.any? { |frame| frame.path.start_with?("#{ROOT}/db/") } # it makes its tables
+
+          places |= ["#{frames.first.path}:#{frames.first.lineno}"]
+        end
+        ::ActiveSupport::Notifications.subscribed(seen, "sql.active_record", &block)
+        places.each { |place| @notes << "the database is read while booting, at #{Tracer.name(place)}, when it is of no tenant" }
       end
 
       # A request loads what eager loading does not: views, routes, translations. Their answers must not stay in a cache.
@@ -534,9 +554,12 @@ module Tenantd
         @notes << "#{sockets} sockets are open: each tenant would share them" if sockets.positive?
         Tracer.wholes.each { |place| @notes << "all variables are read at once at #{Tracer.name(place)}" }
         env = Tracer.places.transform_values { |places| places.map { |place| Tracer.name(place) } }
+        Tracer::START.each { |key| env[key] ||= ["ruby: read when it starts"] }
         env["SECRET_KEY_BASE"] = [Secret.kept, *env["SECRET_KEY_BASE"]].first(3) if Secret.kept
+        open = links.select { |fd, link| database?(fd, link) }
+        open.each_value { |link| @notes << "#{link} is still open: each tenant would share it" }
         fit("engine" => "rails #{Rails.version}, ruby #{RUBY_VERSION}", "schema" => Scratch.schema || {}, "env" => env, "warmed" => @warmed,
-            "threads" => threads, "databases_open" => links.count { |fd, link| database?(fd, link) },
+            "threads" => threads, "databases_open" => open.size,
             "notes" => @notes.first(20).map { |note| note[0, 300] },
             "seconds" => (Process.clock_gettime(Process::CLOCK_MONOTONIC) - started).round(2))
       end
@@ -569,7 +592,7 @@ module Tenantd
           kind, order, files = @control.receive
           break unless kind
 
-          kind == "fork" ? fork_tenant(order, files) : files.each(&:close)
+          fork_tenant(kind, order, files)
         rescue Refusal => refusal
           warn("preload: #{refusal.message}")
         rescue Errno::ECONNRESET
@@ -579,19 +602,28 @@ module Tenantd
 
       # Twice, so that the tenant becomes the child of tenantd. Kernel#fork, which Rails 6.1 watches; the process in the middle
       # leaves without running any at_exit.
-      def fork_tenant(order, files)
+      def fork_tenant(kind, order, files)
+        complete(kind, order, files)
         middle = fork do
           fork { Child.new(order, files, @socket, @order["hook"], @added).run }
           exit!(0)
         rescue SystemCallError => error
-          Control.new(files.first).refuse(Refusal.new("fork", error.message))
+          Control.new(files.first).refuse(error)
           exit!(1)
         end
         wait_for(middle)
-      rescue SystemCallError => error
-        Control.new(files.first).refuse(Refusal.new("fork", error.message))
+      rescue SystemCallError, Refusal => error
+        Control.new(files.first).refuse(error) if files.first.is_a?(BasicSocket)
+        warn("preload: cannot fork: #{error.message}")
       ensure
         files.each(&:close)
+      end
+
+      def complete(kind, order, files)
+        whole = kind == "fork" && { "argv" => Array, "env" => Hash, "cwd" => String }.all? { |key, type| order[key].is_a?(type) }
+        return if whole && files.size == (order["cgroup"] ? 5 : 4) && files.first.is_a?(BasicSocket)
+
+        raise Refusal.new("message", "not a fork with argv, env, cwd and its descriptors: #{kind}, #{files.size} descriptors")
       end
 
       def wait_for(pid)
@@ -613,8 +645,7 @@ module Tenantd
 
       def run
         step("message") { descriptors }
-        @reply.send("hello", {})
-        exit!(1) unless @reply.receive&.first == "go"
+        exit!(1) unless step("message") { admitted? }
         step("limits") { settle }
         step("env") { identity }
         step("user") { user(@order["user"]) if @order["user"] }
@@ -625,12 +656,20 @@ module Tenantd
         step("hook") { load(@hook) if @hook && File.file?(@hook) }
         puma = step("puma") { start_puma(@order["argv"].drop(1)) }
         files = step("database") { Databases.check }
-        @reply.send("bound", "databases" => files)
+        step("message") { @reply.send("bound", "databases" => files) }
         @reply.close
         puma.run
       end
 
       private
+
+      # Whether tenantd has placed this process (cgroup, limits); it may as well have given up.
+      def admitted?
+        @reply.send("hello", {})
+        @reply.receive&.first == "go"
+      rescue SystemCallError
+        false
+      end
 
       # The signal that ends a process is nobody's business here (SignalException goes through).
       def step(what)
@@ -646,7 +685,7 @@ module Tenantd
       def descriptors
         Process.setsid
         Signal.list.each_key { |name| trap(name, "DEFAULT") rescue nil unless %w[EXIT KILL STOP].include?(name) }
-        [[$stdout, @stdout], [$stderr, @stderr]].each do |stream, target|
+        [[STDOUT, @stdout], [STDERR, @stderr]].each do |stream, target|
           sync = stream.sync
           stream.reopen(target)
           stream.sync = sync
@@ -696,6 +735,9 @@ module Tenantd
       # Puma in single mode runs no hook of a worker, and its plugins and the application expect them after a fork.
       def start_puma(words)
         puma = Puma::CLI.new(words)
+        wanted = ENV["RAILS_ENV"] || ENV["RACK_ENV"] # Puma may have set it, of config/puma.rb
+        raise Refusal.new("env", "this is #{wanted}, the template #{Rails.env}: set RAILS_ENV for both") unless wanted == Rails.env
+
         options = puma.launcher.config.options
         return puma if options[:workers].to_i.positive?
 
@@ -713,6 +755,7 @@ module Tenantd
           base = ActiveRecord::Base
           base.configurations = base.configurations.class.new(Rails.application.config.database_configuration)
           @configs = base.configurations.configurations.select { |config| config.env_name == Rails.env }
+          @hashes = @configs.to_h { |config| [config.name, config.configuration_hash.dup] } # what no hook can reach
           Pools.each.map { |*, config| counterpart(config) }.uniq.each { |config| exists(config) }
           Pools.each.to_a.each { |*where, config| Pools.replace(*where, config, counterpart(config)) }
           check
@@ -724,7 +767,7 @@ module Tenantd
 
           pools = Pools.each.map { |*, config| config.pool }.uniq
           files = pools.each { |pool| same(pool) }.map { |pool| open(pool) }.uniq
-          stray = [ActiveRecord::Base, *ActiveRecord::Base.descendants].find { |model| !pools.include?(model.connection_pool) }
+          stray = [ActiveRecord::Base, *ActiveRecord::Base.descendants].find { |model| !pools.include?(pool_of(model) || pools.first) }
           raise Refusal.new("database", "#{stray} has a pool of its own") if stray
 
           left = Dir.children("/proc/self/fd").map { |fd| File.readlink("/proc/self/fd/#{fd}") rescue "" }.grep(/\A#{Regexp.escape(Scratch.was)}/)
@@ -732,6 +775,13 @@ module Tenantd
         end
 
         private
+
+        # A class may be connected for another role only.
+        def pool_of(model)
+          model.connection_pool
+        rescue ActiveRecord::ConnectionNotEstablished
+          nil
+        end
 
         def counterpart(config)
           name = config.db_config.name
@@ -747,10 +797,10 @@ module Tenantd
         end
 
         def same(pool)
-          wanted = counterpart(pool)
-          return if pool.db_config.configuration_hash == wanted.configuration_hash
+          config = pool.db_config
+          return if config.configuration_hash == @hashes[config.name]
 
-          raise Refusal.new("database", "a pool is on #{pool.db_config.database}, not on #{wanted.database}")
+          raise Refusal.new("database", "a pool is on #{config.database}, not on #{@hashes.dig(config.name, :database).inspect}")
         end
 
         def open(pool)

@@ -3,15 +3,15 @@ init asks on descriptor 3. It never serves a tenant from what is the template's:
 
 The hook (tenant_fork.py) runs in each tenant, the tenant's environment in place, and binds anew what `application` keeps from its boot.
 It may set `databases` (paths, for `bound`) and `shared_databases` (SQLite files that the template and its tenants share on purpose)."""
-import contextlib, gc, importlib.metadata, json, os, re, select, shutil, signal, socket, sys, threading, time, traceback
+import contextlib, gc, importlib.metadata, json, os, re, resource, select, shutil, signal, socket, sys, threading, time, traceback
 from urllib.parse import unquote
 from wsgiref.util import setup_testing_defaults
 
 LONGEST = 65536
 DIRECTORY = os.getcwd()
-PLUMBING = ("__main__", "os", "_collections_abc", "importlib", "importlib._bootstrap", "importlib._bootstrap_external")
-# The init gives them, or gunicorn reads them again in each tenant.
-REBOUND = {"GUNICORN_CMD_ARGS", "LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "PORT", "PWD"}
+# What each tenant does again: gunicorn's configuration file, its arguments, its copy of the environment for SIGUSR2.
+READ_AGAIN = {("__config__", "<module>"), ("gunicorn.config", "__init__"), ("gunicorn.config", "get_cmd_args_from_env")}
+REBOUND = {"LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", "PORT", "PWD"}
 reads = {}  # key of the environment, or "*" when somebody lists them all → places
 opened = set()  # SQLite files that the template has opened
 forbidden = None  # in a tenant: those that it must not open
@@ -36,8 +36,11 @@ def note(key, frame):
     """Remembers up to three places: where the application reads the key, or makes a package read it."""
     spots = []
     while frame:
-        if frame.f_globals.get("__name__") not in PLUMBING:
-            spots.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        path, name = frame.f_code.co_filename, frame.f_code.co_name
+        if not spots and (frame.f_globals.get("__name__"), name) in READ_AGAIN:
+            return
+        if not path.startswith("<frozen") and path != __file__ and not path.endswith(("/os.py", "/_collections_abc.py")):
+            spots.append(f"{path}:{frame.f_lineno}")
         frame = frame.f_back
     own = [spot[len(DIRECTORY) + 1:] for spot in spots if spot.startswith(DIRECTORY + "/") and "-packages/" not in spot]
     for spot in (own or [re.sub("^.*/(site|dist)-packages/", "package ", spot) for spot in spots])[:1]:
@@ -62,7 +65,9 @@ def audit(event, arguments):
 
 def boot(order):
     """Boots, warms, closes, collects. Gives back what tenants need, and the body of `ready`."""
-    started, before = time.monotonic(), dict(os.environ._data)
+    started = time.monotonic()
+    with open("/proc/self/environ", "rb") as given:  # os.environ has Python's own LC_CTYPE in it already (PEP 538).
+        before = dict(pair.split(b"=", 1) for pair in given.read().split(b"\0") if b"=" in pair)
     if order.get("hook_required") and not os.path.isfile(order["hook"]):
         raise Refused("hook", f"cannot read {order['hook']}: correct preload_hook")
     sys.addaudithook(audit)
@@ -72,7 +77,7 @@ def boot(order):
         raise Refused("message", f"worker class {server.cfg.worker_class_str} cannot be preloaded: use sync or gthread")
     os.environ.update(server.cfg.env)
     sys.path[:0] = [os.path.abspath(path) for path in (server.cfg.pythonpath or "").split(",") if path]
-    application, notes = server.wsgi(), []
+    application, notes, baked = server.wsgi(), [], reads.copy()
     warmed = [[target, request(application, target, notes)] for target in order.get("warm", [])]
     forget()
     os.environ.__class__ = os.environb.__class__ = Traced.__base__
@@ -82,9 +87,10 @@ def boot(order):
              "env": {key: places for key, places in sorted(reads.items()) if key not in REBOUND},
              "threads": [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()],
              "databases_open": databases_open()}
-    after = os.environ._data
-    template = {**order, "application": application, "server": (server.app_uri, server.cfg.env), "before": before,
-                "after": {key: after.get(key) for key in {**before, **after} if before.get(key) != after.get(key)}}
+    after, theirs = os.environ._data, REBOUND.union(order.get("declared", []))
+    changed = [key for key in {**before, **after} if before.get(key) != after.get(key) and os.fsdecode(key) not in theirs]
+    template = {**order, "application": application, "baked": baked, "server": (server.app_uri, server.cfg.env), "before": before,
+                "after": {key: after.get(key) for key in changed}}
     gc.collect()
     gc.freeze()
     return template, {**ready, "seconds": round(time.monotonic() - started, 3)}
@@ -92,8 +98,10 @@ def boot(order):
 
 def gunicorn(argv):
     """What the command makes of its arguments and its configuration file, the application not yet loaded."""
+    from gunicorn import config
     from gunicorn.app.wsgiapp import WSGIApplication
-    sys.argv = [shutil.which(argv[0]) or argv[0], *argv[1:]]
+    config.User.default, config.Group.default = os.geteuid(), os.getegid()  # They are the template's, from its import.
+    sys.argv = list(argv)
     return WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]", prog="gunicorn")
 
 
@@ -114,12 +122,12 @@ def request(application, target, notes):
 
 def forget():
     """Closes databases and empties the cache inside this process: they would be every tenant's."""
-    if "django.db" in sys.modules:
-        sys.modules["django.db"].connections.close_all()
-    for cache in getattr(sys.modules.get("django.core.cache.backends.locmem"), "_caches", {}).values():
-        cache.clear()
+    opened.update(django_databases())
+    for name in ("_caches", "_expire_info"):
+        for cache in getattr(sys.modules.get("django.core.cache.backends.locmem"), name, {}).values():
+            cache.clear()
     engine = getattr(sys.modules.get("sqlalchemy.engine"), "Engine", ())
-    for thing in [thing for thing in gc.get_objects() if isinstance(thing, engine)]:
+    for thing in [thing for thing in gc.get_objects() if issubclass(type(thing), engine)]:
         thing.dispose()
     gc.collect()
 
@@ -142,23 +150,38 @@ def default_signals():
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def become(template, order, stdout, stderr, listener):
+def settle(order, cgroup=None):
+    """As long as it is who the template is: its cgroup first, so that all that follows is charged to the tenant."""
+    if cgroup is not None:
+        os.write(cgroup, b"0")
+        os.close(cgroup)
+    if order.get("oom_score_adj") is not None:
+        with open("/proc/self/oom_score_adj", "w") as points:
+            points.write(str(order["oom_score_adj"]))
+    if order.get("nice") is not None:
+        os.setpriority(os.PRIO_PROCESS, 0, order["nice"])
+    for number, *limits in order.get("limits", []):
+        resource.setrlimit(number, [resource.RLIM_INFINITY if limit is None else limit for limit in limits])
+
+
+def become(template, order, stdout, stderr, listener, *cgroup):
     """Makes this process the tenant's, as far as that needs to know nothing of the application."""
     os.setsid()
     default_signals()
     for number, descriptor in enumerate((stdout, stderr, listener), 1):
         os.dup2(descriptor, number)
         os.close(descriptor)
+    settle(order, *cgroup)
     if order.get("umask") is not None:
         os.umask(order["umask"])
     os.chdir(order["cwd"])
     if os.getcwd() != DIRECTORY:
         raise Refused("env", f"the working directory is not the template's {DIRECTORY}: leave %i out of working_directory")
-    # What the application did to its environment when it booted stays done.
+    # What the application did to its environment when it booted stays done, but not to keys that are the tenant's.
     ours = {**{os.fsencode(key): os.fsencode(value) for key, value in order["env"].items()}, **template["after"]}
     os.environ.clear()
     os.environb.update({key: value for key, value in ours.items() if value is not None})
-    os.environ.update({key: order["env"][key] for key in REBOUND & order["env"].keys()}, LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+    os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
     time.tzset()
     with open("/proc/self/comm", "w") as comm:  # Before setresuid, which makes it root's.
         comm.write(os.path.basename(order["argv"][0]))
@@ -184,6 +207,9 @@ def bind(template, order):
     if template.get("hook") and os.path.isfile(template["hook"]):
         with open(template["hook"]) as hook:
             exec(compile(hook.read(), template["hook"], "exec"), names)
+    else:
+        for key in differing & template["baked"].keys():
+            raise Refused("hook", f"{key} was read at {reads[key][0]} when the application booted, and no hook binds it: write one")
     forbidden = opened - {os.path.realpath(path) for path in names.get("shared_databases", [])} if differing else set()
     databases = [os.path.realpath(path) for path in names.get("databases", [])] + django_databases()
     for path in forbidden.intersection(databases):
@@ -192,17 +218,21 @@ def bind(template, order):
     if (server.app_uri, server.cfg.env) != template["server"]:
         raise Refused("env", "gunicorn's application or env is not the template's: give what differs as environment of the unit")
     server.load = lambda: template["application"]
+    sys.argv[0] = shutil.which(sys.argv[0]) or sys.argv[0]  # What gunicorn executes at SIGUSR2.
     return server, databases
 
 
 def django_databases():
-    """The SQLite files of Django's connections, which must be what its settings say."""
-    if "django.db" not in sys.modules:
+    """Closes Django's connections, which must be what its settings say. Gives back their SQLite files."""
+    if "django.db" not in sys.modules or not sys.modules["django.conf"].settings.configured:
         return []
     connections, settings = sys.modules["django.db"].connections, sys.modules["django.conf"].settings
+    connections.close_all()
     for alias, database in connections.databases.items():
         if not connections[alias].settings_dict["NAME"] == database["NAME"] == settings.DATABASES[alias]["NAME"]:
             raise Refused("database", f"connections[{alias!r}] is not what settings.DATABASES says: change its NAME in place")
+    if "django.contrib.auth.tokens" in sys.modules:  # Django 3 keeps the key that it had when it was imported.
+        sys.modules["django.contrib.auth.tokens"].default_token_generator.secret = settings.SECRET_KEY
     names = [database["NAME"] for database in connections.databases.values() if "sqlite" in database["ENGINE"]]
     return [os.path.realpath(name) for name in names if name != ":memory:"]
 
@@ -283,7 +313,9 @@ def serve(control):
     template, hung_up = None, select.poll()
     hung_up.register(control, 0)
     while True:
-        data, descriptors, _, _ = socket.recv_fds(control, LONGEST, 16)
+        data, descriptors = b"", []
+        with contextlib.suppress(ConnectionError):
+            data, descriptors, _, _ = socket.recv_fds(control, LONGEST, 16)
         if not data and not descriptors and hung_up.poll(0):
             os._exit(0)
         try:
@@ -293,8 +325,8 @@ def serve(control):
                 raise Refused("message", f"this is not {'boot' if template is None else 'fork'}, which comes now")
             if template is None:
                 template = begin(order)
-            elif len(descriptors) != 4 or not {"argv", "env", "cwd"} <= order.keys():
-                raise Refused("message", "fork needs argv, env, cwd and four descriptors")
+            elif len(descriptors) != (5 if order.get("cgroup") else 4) or not {"argv", "env", "cwd"} <= order.keys():
+                raise Refused("message", "fork needs argv, env, cwd and its descriptors")
             elif fork():
                 control.detach()
                 return template, order, *descriptors

@@ -26,6 +26,9 @@ use crate::procfs;
 /// Longest silence that is not a hang: a template boots an application.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// Debian's Python, which has its packages: `scripts/packages python`.
+pub const PYTHON: &str = "/usr/bin/python3";
+
 /// Longest message of the protocol, in bytes.
 const LONGEST: usize = 65_536;
 
@@ -38,6 +41,7 @@ if pid == 0:
     os.dup2(0, 3)
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     os.dup2(2, 1)
+    os.environ.pop("LC_CTYPE", None)  # Python's own (PEP 538)
     os.execvp(sys.argv[1], sys.argv[1:])
 os.close(0)
 print("started", pid, flush=True)
@@ -72,7 +76,7 @@ impl Template {
         let (control, theirs) = pair();
         let (reports, report) = std::io::pipe().expect("a pipe");
         let (errors, error) = std::io::pipe().expect("a pipe");
-        let mut keeper = Command::new("python3");
+        let mut keeper = Command::new(PYTHON);
         keeper.args(["-c", KEEPER]).args(command).current_dir(directory).env_clear().env("HOME", "/nonexistent");
         keeper.env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs(variables.iter().copied());
         keeper.stdin(Stdio::from(theirs)).stdout(report).stderr(error);
@@ -230,6 +234,12 @@ impl Tenant {
     #[track_caller]
     pub fn next(&self) -> Option<Value> {
         receive(&self.reply).map(|(message, _)| message)
+    }
+
+    /// The pid of `hello`.
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
+        self.pid.expect("hello was read")
     }
 
     /// Where its clients connect.

@@ -98,7 +98,22 @@ impl World {
 
     pub(super) fn event(&mut self, event: Event) {
         self.manager.dispatch(self.now, event);
+        self.follow_templates();
         self.perform();
+    }
+
+    /// A template that has booted takes the place of the one before, which is about to end by itself.
+    fn follow_templates(&mut self) {
+        let replaced = |(pid, (id, role)): (&u32, &(UnitId, Role))| {
+            (*role == Role::Own(Step::Replace) && self.manager.main(*id) == Some(*pid)).then_some((*pid, *id))
+        };
+        for (new, id) in self.processes.iter().filter_map(replaced).collect::<Vec<_>>() {
+            let old = self.processes.iter_mut().find(|(_, it)| **it == (id, Role::Own(Step::Start)));
+            if let Some((_, it)) = old {
+                it.1 = Role::Rest;
+            }
+            self.processes.insert(new, (id, Role::Own(Step::Start)));
+        }
     }
 
     fn perform(&mut self) {
@@ -177,7 +192,7 @@ impl World {
                 self.doors.remove(&id);
                 self.forking.remove(&id);
             }
-            Action::Tell(..) => {}
+            Action::Tell(..) | Action::Recycle(_) => {}
             Action::Exit(code) => {
                 let essential = self.manager.units.values().any(|entry| entry.unit.service.essential);
                 assert!(code == 0 || essential, "exit {code}");

@@ -263,3 +263,49 @@ fn nothing_is_forked_when_all_ends() {
     assert_eq!(world.wanted("web@a"), [""; 0]);
     assert_eq!(world.sub(TEMPLATE), "stop-sigterm");
 }
+
+#[test]
+fn a_new_release_boots_beside_the_old_and_takes_its_place() {
+    let mut world = asked();
+    world.forked("web@a");
+    world.ready("web@a");
+    let old = world.pid(TEMPLATE);
+    assert_eq!(world.event(Event::Outdated(world.id(TEMPLATE))), ["web@.preload spawn beside"]);
+    assert_eq!(world.sub(TEMPLATE), "reload-replace");
+    // Asked again, it is still the same.
+    assert_eq!(world.event(Event::Outdated(world.id(TEMPLATE))), [""; 0]);
+    assert_eq!(world.ready(TEMPLATE)[..2], ["web@a recycle", "web@b recycle"]);
+    let new = world.pid(TEMPLATE);
+    assert_eq!((world.sub(TEMPLATE), world.status(TEMPLATE).main), ("running", Some(new)));
+    // The old one goes by itself, and nobody minds.
+    assert_eq!(world.exit_of(old, 0), [""; 0]);
+    assert_eq!(world.sub(TEMPLATE), "running");
+}
+
+#[test]
+fn a_release_that_does_not_boot_leaves_the_old_template() {
+    for code in [0, 1] {
+        let mut world = ready();
+        let old = world.pid(TEMPLATE);
+        world.reload(1, TEMPLATE);
+        let done = world.exit(TEMPLATE, code);
+        assert!(done[0].starts_with("job 1 ") && done[0] != "job 1 done", "{done:?}");
+        assert_eq!((world.sub(TEMPLATE), world.status(TEMPLATE).main), ("running", Some(old)));
+        assert_eq!(world.wanted("web@a"), ["web@a fork"]);
+    }
+}
+
+#[test]
+fn a_reload_of_the_configuration_boots_the_template_anew_and_stops_nobody() {
+    let mut world = ready();
+    let changed = || template().service(|service| service.working_directory = Some("/rails/2".into()));
+    let (_, done) = world.replace([preloaded("web@a"), preloaded("web@b"), changed()]);
+    assert_eq!(done, ["web@.preload renew", "web@.preload spawn beside"]);
+    assert_eq!(world.ready(TEMPLATE), ["web@b recycle"]);
+    // One that was just booting is followed by another.
+    let (_, done) = world.replace([preloaded("web@a"), preloaded("web@b"), template()]);
+    assert_eq!(done, ["web@.preload renew", "web@.preload spawn beside"]);
+    let (_, done) = world.replace([preloaded("web@a"), preloaded("web@b"), changed()]);
+    assert_eq!(done, [""; 0]);
+    assert_eq!(world.ready(TEMPLATE), ["web@b recycle", "web@.preload renew", "web@.preload spawn beside"]);
+}

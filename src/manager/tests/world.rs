@@ -310,6 +310,8 @@ impl World {
         let (id, word) = match action {
             Action::Spawn(id, Step::StartPre(n)) => (id, format!("spawn pre {n}")),
             Action::Spawn(id, Step::Start) => (id, "spawn".into()),
+            Action::Spawn(id, Step::Replace) => (id, "spawn beside".into()),
+            Action::Recycle(id) => (id, "recycle".into()),
             Action::Spawn(id, Step::StartPost(n)) => (id, format!("spawn post {n}")),
             Action::Spawn(id, Step::Reload(n)) => (id, format!("spawn reload {n}")),
             Action::Spawn(id, Step::Stop(n)) => (id, format!("spawn stop {n}")),
