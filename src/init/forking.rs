@@ -125,7 +125,7 @@ impl Init {
         wire.send(&message, &sent).map_err(failed)?;
         let forking = Forking { reply, output: Some((stdout, stderr)), pid: None, due: self.now + HELLO };
         self.preload.forks.insert(id, forking);
-        self.tracker.expect(id, true);
+        self.tracker.reserve(id, true);
         self.watch(Source::Reply(data(id)));
         Ok(())
     }
@@ -188,7 +188,7 @@ impl Init {
 
     /// Whatever came of it.
     fn end_fork(&mut self, id: UnitId) -> Option<Forking> {
-        self.tracker.expect(id, false);
+        self.tracker.reserve(id, false);
         self.preload.forks.remove(id)
     }
 
