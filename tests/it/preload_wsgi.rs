@@ -16,79 +16,12 @@ use crate::preload_driver::{PYTHON, Template, Tenant};
 use crate::procfs;
 
 /// What a process is, for both applications.
-const ABOUT: &str = r#"
-import os
-def about(database):
-    status = open("/proc/self/status").read()
-    umask = os.umask(0)
-    os.umask(umask)
-    return {"database": database, "title": os.environ.get("TITLE"), "keys": sorted(os.fsdecode(key) for key in os.environ._data), "umask": umask, "directory": os.getcwd(),
-            "uids": os.getresuid(), "groups": os.getgroups(), "effective": status.split("CapEff:")[1].split()[0], "worker_of": os.getppid()}
-"#;
-
-const FLASK: &str = r#"
-import os, sqlite3, about
-from flask import Flask
-app = Flask(__name__)
-app.config["DATABASE"] = os.environ.get("DATABASE", "template.sqlite3")
-kept = sqlite3.connect(os.environ["KEPT"]) if "KEPT" in os.environ else None
-if kept: kept.execute("create table if not exists hits (n)")
-os.environ["BOOTED"] = "yes"
-@app.get("/")
-def index():
-    connection = sqlite3.connect(app.config["DATABASE"])
-    try:
-        connection.execute("create table if not exists hits (n)")
-        return about.about(connection.execute("pragma database_list").fetchone()[2])
-    finally:
-        connection.close()
-@app.get("/whole")
-def whole():
-    return dict(os.environ)
-"#;
-
-const FLASK_HOOK: &str = r#"
-import os
-application.config["DATABASE"] = os.environ["DATABASE"]
-databases = [os.environ["DATABASE"]]
-"#;
-
-const DJANGO: &str = r#"
-import os, about
-from django.core.wsgi import get_wsgi_application
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
-app = get_wsgi_application()
-from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
-from django.core.cache import cache
-from django.db import connection
-from django.http import JsonResponse
-from django.urls import path
-def index(request):
-    cached = cache.get_or_set("first", os.environ.get("DATABASE", "template"))
-    with connection.cursor() as cursor:
-        cursor.execute("create table if not exists hits (n)")
-        cursor.execute("pragma database_list")
-        body = about.about(cursor.fetchone()[2])
-    return JsonResponse({**body, "secrets": [settings.SECRET_KEY, default_token_generator.secret], "cached": cached})
-urlpatterns = [path("", index)]
-"#;
-
-const DJANGO_SETTINGS: &str = r#"
-import os
-SECRET_KEY = os.environ.get("SECRET_KEY", "template")
-ALLOWED_HOSTS = ["*"]
-INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth"]
-ROOT_URLCONF = "app"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ.get("DATABASE", "template.sqlite3")}}
-"#;
-
-const DJANGO_HOOK: &str = r#"
-import os
-from django.conf import settings
-settings.DATABASES["default"]["NAME"] = os.environ["DATABASE"]
-settings.SECRET_KEY = os.environ["SECRET_KEY"]
-"#;
+const ABOUT: &str = include_str!("preload_wsgi/about.py");
+const FLASK: &str = include_str!("preload_wsgi/flask_app.py");
+const FLASK_HOOK: &str = include_str!("preload_wsgi/flask_hook.py");
+const DJANGO: &str = include_str!("preload_wsgi/django_app.py");
+const DJANGO_SETTINGS: &str = include_str!("preload_wsgi/django_settings.py");
+const DJANGO_HOOK: &str = include_str!("preload_wsgi/django_hook.py");
 
 /// An application in a directory of its own, and its template.
 struct World {
