@@ -324,7 +324,8 @@ module Tenantd
           Derived.remove_method(:generate_key)
           ENV.delete("SECRET_KEY_BASE")
           app = Rails.application
-          %i[@caching_key_generator @key_generators @app_env_config @secrets].each { |name| clear(app, name) }
+          app.instance_variable_get(:@key_generators)&.clear # 7.0 and later; made by the constructor
+          %i[@caching_key_generator @app_env_config @secrets].each { |name| clear(app, name) }
           clear(app.config, :@secret_key_base) if ours?(app.config.instance_variable_get(:@secret_key_base)) # 7.1 and later
           verifiers = app.instance_variable_get(:@message_verifiers)
           (verifiers.is_a?(Hash) ? verifiers : verifiers&.instance_variable_get(:@codecs))&.clear # a Hash up to 7.0
@@ -357,10 +358,9 @@ module Tenantd
 
         private
 
-        # A plain Hash was made by a constructor (@key_generators from 7.0 on), all else is made anew when it is wanted.
+        # It is made anew when it is wanted.
         def clear(owner, name)
-          value = owner.instance_variable_get(name)
-          value.instance_of?(Hash) ? value.clear : value && owner.remove_instance_variable(name)
+          owner.remove_instance_variable(name) if owner.instance_variable_defined?(name)
         end
 
         def ours?(value)
