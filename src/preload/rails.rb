@@ -532,7 +532,7 @@ module Tenantd
       def fit(content)
         large = -> { JSON.generate("v" => VERSION, "ready" => content).bytesize > Control::LIMIT - 100 }
         content["env"] = content["env"].transform_values { [] } if large.call
-        content["env"] = { "truncated" => true } if large.call
+        content.merge!("env" => {}, "truncated" => true) if large.call
         content
       end
 
@@ -550,8 +550,8 @@ module Tenantd
       # leaves without running any at_exit.
       def fork_tenant(kind, order, files)
         whole = kind == "fork" && { "argv" => Array, "env" => Hash, "cwd" => String }.all? { |key, type| order[key].is_a?(type) }
-        whole && files.size == 4 or
-          Preload.refuse("message", "no fork with argv, env, cwd and 4 descriptors: #{kind}, #{files.size} descriptors")
+        whole && files.size == (order["cgroup"] ? 5 : 4) or
+          Preload.refuse("message", "no fork with argv, env, cwd and its descriptors: #{kind}, #{files.size} descriptors")
         middle = fork do
           fork { Child.new(order, files, @socket, @order["hook"], @added).run }
           exit!(0)
@@ -574,13 +574,14 @@ module Tenantd
     class Child
       def initialize(order, files, control, hook, added)
         @order, @control, @hook, @added = order, control, hook, added
-        @socket, @stdout, @stderr, @listener = files
+        @socket, @stdout, @stderr, @listener, @cgroup = files
         @reply = Control.new(@socket)
       end
 
       def run
         step("message") { descriptors }
         step("message") { admitted? } or exit!(1)
+        step("limits") { settle }
         step("env") { identity }
         step("user") { user(@order["user"]) }
         step("database") { Databases.bind }
@@ -626,6 +627,17 @@ module Tenantd
         @reply.receive&.first == "go"
       rescue SystemCallError
         false
+      end
+
+      # While we are still who the template is: the cgroup first, so that all that follows is charged to the tenant.
+      def settle
+        @cgroup&.write("0")
+        @cgroup&.close
+        File.write("/proc/self/oom_score_adj", @order["oom_score_adj"].to_s) if @order["oom_score_adj"]
+        Process.setpriority(Process::PRIO_PROCESS, 0, @order["nice"]) if @order["nice"]
+        (@order["limits"] || []).each do |resource, soft, hard|
+          Process.setrlimit(resource, soft || Process::RLIM_INFINITY, hard || Process::RLIM_INFINITY)
+        end
       end
 
       def identity

@@ -1,0 +1,1 @@
+json.things @totals

@@ -1,0 +1,5 @@
+class HomeController < ApplicationController
+  def index
+    @event = Event.first
+  end
+end

@@ -1,0 +1,3 @@
+# What a job leaves behind.
+class Visit < ApplicationRecord
+end

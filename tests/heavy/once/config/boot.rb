@@ -1,0 +1,4 @@
+ENV["RAILS_ENV"] ||= "production"
+ENV["BUNDLE_GEMFILE"] ||= File.expand_path("../Gemfile", __dir__)
+
+require "bundler/setup"

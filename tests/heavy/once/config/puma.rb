@@ -1,0 +1,3 @@
+# The unit gives the socket: -b unix://…
+threads 5, 5
+environment ENV.fetch("RAILS_ENV", "production")
