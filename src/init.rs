@@ -4,20 +4,24 @@ mod again;
 mod answers;
 mod effects;
 mod fatal;
+mod forking;
 mod hear;
 mod logs;
 mod maintenance;
 mod open;
 mod parting;
+mod preload;
 mod reload;
 mod scripts;
 mod settings;
 mod show;
+mod start;
 
 use again::Again;
 pub use fatal::Fatal;
 use logs::Readers;
 use parting::Parting;
+use preload::Preload;
 use reload::Reloader;
 use scripts::Runs;
 
@@ -54,6 +58,7 @@ pub struct Init {
     manager: Manager,
     tracker: Tracker,
     runs: Runs,
+    preload: Preload,
     proxy: Proxy,
     control: Server,
     inherited: Inherited,
@@ -155,6 +160,7 @@ impl Init {
         if self.manager.deadline().is_some_and(|due| due <= self.now) {
             self.hear();
         }
+        self.elapse_forks();
         self.manager.elapse(self.now);
         self.proxy.elapse();
         self.journal.elapse(self.now);
@@ -187,7 +193,7 @@ impl Init {
             return Some(Duration::ZERO);
         }
         let own = [self.manager.deadline(), self.again.deadline()];
-        let others = [self.proxy.deadline(), self.journal.deadline(), self.parting_deadline()];
+        let others = [self.proxy.deadline(), self.journal.deadline(), self.parting_deadline(), self.preload.deadline()];
         let deadlines = own.into_iter().chain(others);
         let deadline = deadlines.flatten().min()?;
         Some(deadline.saturating_duration_since(Instant::now()))
@@ -214,6 +220,8 @@ impl Init {
                 Progress::Drained | Progress::Closed => {}
             },
             Source::Executed(key) => self.was_executed(key.into()),
+            Source::Template(key) => self.template_says(key.into()),
+            Source::Reply(key) => self.child_says(key.into()),
             Source::Worker => {
                 self.has_read();
                 self.proxy.ready(source, readiness);
@@ -256,6 +264,8 @@ impl Init {
         if let Some(unit) = self.tracker.leads(pid) {
             self.was_executed(unit);
             self.journal.catch_up(unit);
+        } else {
+            self.hear_children();
         }
         let run = self.runs.tracker.died(pid, exit);
         let death = self.tracker.died(pid, exit);

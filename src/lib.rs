@@ -2,7 +2,7 @@
 //!
 //! # Architecture
 //!
-//! * **Decisions are pure**: [`mod@unit`], [`config`], [`manager`], [`http`], [`route`] and [`auth`] are values and state machines; no
+//! * **Decisions are pure**: [`mod@unit`], [`config`], [`manager`], [`preload`], [`http`], [`route`] and [`auth`] are values and state machines; no
 //!   clock, no descriptor, no process, no log line (only `unit::load` reads the disk).
 //! * **Hands are few**: [`process`] forks, signals and reaps; [`proxy`], [`control`] and [`journal`] own sockets;
 //!   [`poller`] alone knows mio.
@@ -12,7 +12,7 @@
 //! * **A main process instead of the units** (`tenantd CMD`) is [`process::foreground`] alone: no configuration, no loop of ours.
 //!
 //! Imports run downwards only; `tests/it/architecture.rs` reads the `use` lines and enforces it:
-//! `main → cli → init → {process, proxy, control, journal, boot, poller, wire, signals, manager, import} → {route, auth} → {http, unit, config}`.
+//! `main → cli → init → {process, proxy, control, journal, boot, poller, wire, signals, manager, import} → {route, auth} → {http, unit, config, preload}`.
 
 pub mod auth;
 pub mod boot;
@@ -25,6 +25,7 @@ pub mod init;
 pub mod journal;
 pub mod manager;
 pub mod poller;
+pub mod preload;
 pub mod process;
 pub mod proxy;
 pub mod route;

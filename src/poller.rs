@@ -34,6 +34,10 @@ pub enum Source {
     Stream(KeyData),
     /// The pipe that tells whether execve succeeded.
     Executed(KeyData),
+    /// The control socket of a preloaded template.
+    Template(KeyData),
+    /// What a template forks for a unit answers.
+    Reply(KeyData),
     /// The pipes of a CGI script.
     Script(KeyData),
     /// A worker thread has an answer.
@@ -164,6 +168,8 @@ fn encode(source: Source) -> Token {
         Source::Executed(key) => (9, key),
         Source::Worker => (10, KeyData::default()),
         Source::Script(key) => (11, key),
+        Source::Template(key) => (12, key),
+        Source::Reply(key) => (13, key),
     };
     let key = key.as_ffi();
     let index = key & 0x0fff_ffff;
@@ -186,6 +192,8 @@ fn decode(token: Token) -> Option<Source> {
         9 => Source::Executed(key),
         10 => Source::Worker,
         11 => Source::Script(key),
+        12 => Source::Template(key),
+        13 => Source::Reply(key),
         _ => return None,
     })
 }
@@ -217,6 +225,8 @@ mod tests {
             Source::Stream(key),
             Source::Executed(key),
             Source::Script(key),
+            Source::Template(key),
+            Source::Reply(key),
         ];
         for source in sources {
             assert_eq!(decode(encode(source)), Some(source));

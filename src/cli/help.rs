@@ -53,6 +53,12 @@ pub(super) const VERBS: &[(&str, &str, &str, &str)] = &[
         "Looks at its own surroundings, so run it as tenantd runs (docker exec with the same user); needs no daemon, and asks one\nthat runs for what it found lowered. need is what the configuration cannot do without, lack is what lowers something.\nExit code 0, or 1 if something is needed.",
     ),
     (
+        "preload",
+        "doctor UNIT",
+        "which tenants can be forked from their template, what is in the way of the others, and the cure",
+        "UNIT is showcase@ for all its tenants, or one of them. Reads the configuration on disk, boots the template as tenantd would\n(what it says goes to stderr), and compares what it has read from the environment with each tenant's; needs no daemon, and\nleaves nothing behind. Names of variables and places in the source are shown, never values. With --json one object:\ntemplate, engine, tenants, keys, cures …\n\nExit code 0 if every tenant can be forked, 1 if one cannot or the application does not boot, 4 if there is no such unit, 71\nif the system refuses something, 78 for a wrong configuration or one without preload.",
+    ),
+    (
         "list",
         "[UNIT…]",
         "units with their state",

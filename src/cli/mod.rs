@@ -16,6 +16,7 @@ mod logs;
 mod maintenance;
 mod options;
 mod placement;
+mod preload;
 mod reload;
 mod route;
 mod run;
@@ -84,6 +85,7 @@ pub fn main() -> ExitCode {
         ["import", words @ ..] => import::run(words, &arguments.import, options, json),
         ["route", method, url] => route::run(&directory, method, url, options, json),
         ["route", ..] => usage("route: METHOD and URL, as in: tenantd route GET /boston"),
+        ["preload", words @ ..] => preload::run(&directory, words, json),
         ["doctor"] => doctor::run(&directory, json),
         ["list", units @ ..] => list::run(&directory, units, options, json),
         ["status"] => state::system(&directory, json),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use crate::control::{SystemStatus, UnitStatus};
+use crate::control::{PreloadStatus, SystemStatus, UnitStatus};
 
 /// `tenantd list`.
 pub(super) fn list(units: &[UnitStatus]) -> String {
@@ -66,6 +66,9 @@ pub(super) fn unit(unit: &UnitStatus) -> String {
     if let Some(boot) = unit.boot_ms {
         row("Boot", &format!("{} ({} starts)", span(boot), unit.starts));
     }
+    if let Some(preload) = &unit.preload {
+        row("Started by", &started_by(preload));
+    }
     if !unit.status.is_empty() {
         // Said by the process: nothing in it may drive the operator's terminal.
         row("Status", &format!("{:?}", unit.status));
@@ -82,6 +85,15 @@ pub(super) fn unit(unit: &UnitStatus) -> String {
         unit.tail.iter().for_each(|line| text.extend([line, "\n"]));
     }
     text
+}
+
+/// How a tenant with a template was started.
+fn started_by(PreloadStatus { by, template, why, databases }: &PreloadStatus) -> String {
+    match why {
+        Some(why) => format!("{by}, not by {template}: {why}"),
+        None if databases.is_empty() => template.clone(),
+        None => format!("{template}, on {}", databases.join(", ")),
+    }
 }
 
 /// systemctl's dot, coloured on a terminal.

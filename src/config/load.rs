@@ -67,9 +67,10 @@ fn load_at(
         cgi::look_for_guards(&config.scripts, &config.auth, &layers, &mut report);
         cgi::look_for_programs(&config.scripts, &layers, &mut report);
     }
+    let templates = unit::preload::derive(&drafts, &runtime, &mut report);
     let (mut errors, warnings) = report.finish(&sources);
     if errors.is_empty() {
-        let units = drafts.into_iter().map(|draft| draft.unit).collect();
+        let units = drafts.into_iter().map(|draft| draft.unit).chain(templates).collect();
         return Ok(Loaded { config, units, warnings, lowered });
     }
     errors.extend(warnings);

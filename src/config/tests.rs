@@ -105,6 +105,7 @@ fn a_template_and_a_high_unit() {
         sandbox: Sandbox::default(),
         socket: Some(Socket { listen: Listen::Unix(socket), pass: Pass::Fds, mode: 0o660 }),
         route: Some(Route { path: "/showcase/2025/nyc".into(), ..Route::default() }),
+        template: None,
     };
     let high = Unit {
         name: Name::new("vector").unwrap(),

@@ -274,12 +274,30 @@ pub struct UnitStatus {
     pub retry_ms: Option<u64>,
     /// Its requests.
     pub requests: Requests,
+    /// How a tenant with a template was started the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preload: Option<PreloadStatus>,
     /// Its clients get the maintenance page.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub maintenance: bool,
     /// Its last lines; only in `status`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tail: Vec<String>,
+}
+
+/// How a tenant with a template was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreloadStatus {
+    /// `template` or `exec`.
+    pub by: String,
+    /// The unit of its template.
+    pub template: String,
+    /// Why by exec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// The databases it was bound to by its template.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<String>,
 }
 
 /// A line of the journal: escaped, without its end.

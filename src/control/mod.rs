@@ -7,7 +7,9 @@ mod server;
 
 pub use client::{NoAnswer, Question, Stream, ask, listen};
 pub use maintenance::{MaintenanceStatus, MaintenanceSwitch, MaintenanceWord};
-pub use message::{Answer, KillWhom, LogLine, Reload, Request, Requests, SystemStatus, UnitChange, UnitStatus};
+pub use message::{
+    Answer, KillWhom, LogLine, PreloadStatus, Reload, Request, Requests, SystemStatus, UnitChange, UnitStatus,
+};
 pub use server::{OperatorKey, Server};
 
 /// Name of the socket in the runtime directory.

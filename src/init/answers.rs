@@ -153,6 +153,7 @@ impl Init {
                 tunnels: load.tunnels,
                 breaker_open: load.breaker_open,
             },
+            preload: self.preload_status(id),
             maintenance: unit.route.is_some() && self.proxy.is_maintained(Some(id)),
             tail: if with_tail { self.journal.tail(&unit.name) } else { Vec::new() },
         })

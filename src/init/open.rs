@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use slotmap::SecondaryMap;
 
-use super::{Again, Fatal, Init, Parting, Readers, Reloader, Runs};
+use super::{Again, Fatal, Init, Parting, Preload, Readers, Reloader, Runs};
 use crate::boot::{self, Inherited};
 use crate::config::{Cgi, Config, Loaded};
 use crate::control::{self, Server};
@@ -64,6 +64,7 @@ impl Init {
             manager,
             runs: Runs::new(tracker.beside()),
             tracker,
+            preload: Preload::default(),
             proxy,
             control: runtime.control,
             inherited,

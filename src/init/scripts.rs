@@ -7,7 +7,7 @@ use std::path::Path;
 
 use slotmap::SecondaryMap;
 
-use super::effects::OOM_POINTS;
+use super::start::OOM_POINTS;
 use super::{Init, settings};
 use crate::journal::{Stream, StreamKey};
 use crate::manager::{Exit, Whom};
@@ -61,7 +61,7 @@ impl Init {
                 working_directory: service.working_directory.as_deref().unwrap_or(Path::new("/")),
                 user: ids.as_ref(),
                 stdin: Some(read.as_fd()),
-                listener: None,
+                third: None,
                 limits: &self.inherited,
                 oom_score_adj: Some(OOM_POINTS),
                 oom_score_must: false,

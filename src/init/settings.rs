@@ -21,14 +21,7 @@ pub(super) fn make_directories(service: &Service, user: Option<&Ids>) -> Option<
 
 /// `RUNTIME_DIRECTORY` and `STATE_DIRECTORY`, for those that have such.
 pub(super) fn directory_variables(service: &Service) -> impl Iterator<Item = (&str, String)> {
-    let kinds = [Kind::Runtime, Kind::State].into_iter().filter(|kind| !kind.of(service).0.is_empty());
-    kinds.map(|kind| (kind.variable(), paths(kind, service, ":")))
-}
-
-fn paths(kind: Kind, service: &Service, between: &str) -> String {
-    let base = kind.base(variable);
-    let paths = kind.of(service).0.iter().map(|name| base.join(name).display().to_string());
-    paths.collect::<Vec<_>>().join(between)
+    directories::variables(service, variable)
 }
 
 impl Init {
@@ -127,5 +120,5 @@ fn unmade(kind: Kind, service: &Service, errno: i32) -> String {
         libc::ENOSPC | libc::EDQUOT => "free some space",
         _ => "make it in the image",
     };
-    format!("cannot make its {key} {}: {error}; {way_out}", paths(kind, service, ", "))
+    format!("cannot make its {key} {}: {error}; {way_out}", kind.paths(service, ", ", variable))
 }

@@ -37,6 +37,8 @@ impl Door {
             State::Waiting => Self::Coming,
             State::Starting(Starting { stage: Start::Pre(_), .. }) => Self::Coming,
             State::Starting(Starting { stage: Start::Main, .. }) if pass == Pass::Port => Self::Coming,
+            // Nothing is sent to a process that may have to go again.
+            State::Starting(Starting { stage: Start::Fork(_) | Start::Unfit, .. }) => Self::Coming,
             // Before there is a process, requests would be sent to nobody.
             State::Starting(Starting { procs: Procs { main: Slot::Due, .. }, .. }) => Self::Coming,
             State::Starting(_) | State::Running(_) | State::Reloading(_) | State::Exited => Self::Open,

@@ -25,6 +25,13 @@ pub enum Event {
     Spawned(UnitId, u32),
     /// After [`Action::Spawn`]: no process could be made (fork, pipes, user look-up …).
     SpawnFailed(UnitId),
+    /// After [`Action::Fork`], until the unit is up: it cannot be forked, or what was forked is of no use.
+    Unforked {
+        /// The unit that was to be forked.
+        unit: UnitId,
+        /// It is the template's fault, and not the unit's.
+        fault: bool,
+    },
     /// execve(2) of the process succeeded.
     Executed(UnitId, u32),
     /// After [`Action::Probe`]: the port answers.
@@ -42,6 +49,8 @@ pub enum Event {
     },
     /// The last process of the unit that was neither main nor command has ended.
     Emptied(UnitId),
+    /// The template has booted another release than the one that is there now.
+    Outdated(UnitId),
     /// Somebody asked to forget the failures of the unit (control socket).
     Reset(UnitId),
     /// After [`Action::MakeRoom`]: of the tenants that run, this one is idle longest.
@@ -53,8 +62,13 @@ pub enum Event {
 /// What is to be done (imperative).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
+    /// Its template has another release: it is stopped as soon as it is idle, whatever its `idle_stop`.
+    Recycle(UnitId),
     /// Make the process of this step. Answered by `Spawned` or `SpawnFailed`, in the same turn.
     Spawn(UnitId, Step),
+    /// Have its main process forked by this template. Answered by `Spawned`, later, and by `Executed` when the process is
+    /// the unit's own; or by `Unforked`, at any time until it is up. A `Spawn` or `Kill` takes it back.
+    Fork(UnitId, UnitId),
     /// Signal processes of the unit; SIGCONT follows all but SIGKILL, so that stopped ones hear it.
     Kill(UnitId, Whom, Signal),
     /// A tenant waits for room (`[pool] running`): say `Idlest` of one that is idle, now or as soon as there is one. `false`
@@ -133,6 +147,8 @@ pub enum Step {
     Start,
     /// `exec_start_post[n]`.
     StartPost(usize),
+    /// `exec_start` of a template, beside the process that it replaces once it has booted.
+    Replace,
     /// `exec_reload[n]`.
     Reload(usize),
     /// `exec_stop[n]`.
@@ -231,6 +247,8 @@ pub enum Line {
     Starting,
     /// `started in 1.02s, pid 123`
     Started(u32, Duration),
+    /// `started in 42ms by its template, pid 123`
+    Forked(u32, Duration),
     /// `finished in 1.02s`: a oneshot, or a service that has exited with success as soon as it was started.
     Finished(Duration),
     /// `stopping: idle` …
@@ -339,6 +357,8 @@ pub struct Status {
     pub retry: Option<Instant>,
     /// Since when it has been in this state.
     pub since: Option<Instant>,
+    /// The main process of the last start was forked from the template.
+    pub forked: bool,
     /// Time from spawn to ready of the last start.
     pub boot: Option<Duration>,
 }

@@ -21,7 +21,7 @@ impl Manager {
                 let interval = entry.unit.service.watchdog;
                 variables.extend(interval.map(|interval| ("WATCHDOG_USEC", interval.as_micros().to_string())));
             }
-            Step::StartPost(_) | Step::Reload(_) => {}
+            Step::StartPost(_) | Step::Replace | Step::Reload(_) => {}
             Step::Stop(_) | Step::StopPost(_) => {
                 let result = match entry.service.state {
                     State::Ending(Ending { end, .. }) => end.outcome,

@@ -152,7 +152,7 @@ impl Manager {
         }
     }
 
-    fn reload(&mut self, id: UnitId, word: Word) {
+    pub(super) fn reload(&mut self, id: UnitId, word: Word) {
         let Some(entry) = self.units.get(id) else { return };
         if entry.job.is_some() {
             return self.submit(id, JobKind::Reload, word);
@@ -329,6 +329,7 @@ impl Entry {
     fn reloadable(&self) -> bool {
         let service = &self.unit.service;
         let able = !service.exec_reload.is_empty() || service.kind == ServiceType::NotifyReload;
+        let able = able || self.unit.template.is_some();
         able && self.service.state.up()
     }
 

@@ -12,7 +12,8 @@ pub(super) fn line(old: State, new: State, unit: &Unit, service: &Service, now: 
     match (old, new) {
         (State::Waiting, State::Starting(_)) => Some(Line::Starting),
         (State::Starting(_), State::Running(Running { main, .. })) => {
-            service.boot.map(|boot| Line::Started(main, boot))
+            let line = if service.forked { Line::Forked } else { Line::Started };
+            service.boot.map(|boot| line(main, boot))
         }
         (State::Starting(_), State::Exited | State::Dead) => service.boot.map(Line::Finished),
         (State::Starting(_), State::Ending(Ending { end: End { why: Why::Finished, .. }, .. })) => {

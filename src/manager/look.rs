@@ -61,6 +61,7 @@ impl Manager {
             limited: entry.service.limit.hit(),
             retry: entry.service.state.hold().map(|hold| hold.until),
             since: entry.since,
+            forked: entry.service.forked,
             boot: entry.service.boot,
         })
     }

@@ -9,6 +9,7 @@ mod ending;
 mod essential;
 mod event;
 mod exit_status;
+mod forking;
 mod graph;
 mod hook;
 mod job;
@@ -19,6 +20,7 @@ mod notice;
 mod order;
 mod outcome;
 mod pool;
+mod preload;
 mod procs;
 mod reload;
 mod restart;
@@ -49,7 +51,7 @@ use crate::config;
 use crate::unit::{Name, Priority, Unit, UnitId};
 use door::Doorman;
 use graph::Graph;
-use job::Job;
+use job::{Job, Word};
 use pool::Counts;
 use restart::Jitter;
 use service::{Context, Effect, Input, Service};
@@ -71,6 +73,8 @@ pub struct Manager {
     now: Instant,
     actions: VecDeque<Action>,
     timers: BTreeSet<(Instant, UnitId)>,
+    /// Templates without tenants, and when they are stopped.
+    unused: BTreeSet<(Instant, UnitId)>,
     owners: HashMap<u32, UnitId>,
     /// Units that wait to begin, in the order in which they were wanted.
     queue: Vec<UnitId>,
@@ -110,6 +114,10 @@ struct Entry {
     limit: Option<Instant>,
     since: Option<Instant>,
     text: String,
+    /// Forks in a row that failed by this template's fault.
+    faults: u32,
+    /// A template without tenants: when it is stopped.
+    unused: Option<Instant>,
 }
 
 impl Manager {
@@ -133,6 +141,7 @@ impl Manager {
             now,
             actions: VecDeque::new(),
             timers: BTreeSet::new(),
+            unused: BTreeSet::new(),
             owners: HashMap::new(),
             queue: Vec::new(),
             halts: Vec::new(),
@@ -163,7 +172,7 @@ impl Manager {
             return None;
         }
         let closing = self.closing.as_ref().map(Closing::deadline);
-        self.timers.first().map(|&(at, _)| at).into_iter().chain(closing).min()
+        self.timers.first().map(|&(at, _)| at).into_iter().chain(self.first_unused()).chain(closing).min()
     }
 
     /// Something has happened. What is to be done about it is queued for [`Manager::action`].
@@ -186,6 +195,7 @@ impl Manager {
             Event::Drained(id) => self.step(id, Input::Drained),
             Event::Spawned(id, pid) => self.step(id, Input::Spawned(pid)),
             Event::SpawnFailed(id) => self.step(id, Input::SpawnFailed),
+            Event::Unforked { unit, fault } => self.unforked(unit, fault),
             Event::Executed(id, pid) if self.owner(pid) == Some(id) => self.step(id, Input::Executed),
             Event::Reached(id) => self.step(id, Input::Reached),
             Event::Notified(id, notice) => self.notified(id, notice),
@@ -195,6 +205,7 @@ impl Manager {
                 }
             }
             Event::Emptied(id) => self.step(id, Input::Emptied),
+            Event::Outdated(id) => self.reload(id, Word::NOBODY),
             Event::Reset(id) => self.step(id, Input::Reset),
             Event::Signalled => self.signalled(),
             Event::Idlest(id) => self.evict(id),
@@ -214,6 +225,7 @@ impl Manager {
             self.step(id, Input::Elapsed);
             self.settle();
         }
+        self.stop_unused();
         self.hasten();
         self.settle();
     }
@@ -242,12 +254,15 @@ impl Manager {
 
     /// Gives `input` to the unit's table and carries out what follows from the change. The one door to a state.
     fn step(&mut self, id: UnitId, input: Input) {
+        let template = self.template(id).filter(|&template| self.forks(template));
         let Some(entry) = self.units.get_mut(id) else { return };
         let old = entry.service.state;
         let asked = entry.job.as_ref().is_some_and(|job| job.kind == JobKind::Stop && job.asked);
         let end = self.closing.as_ref().map(|closing| closing.budget.end(entry.unit.priority));
         let limit = end.map(|end| entry.limit.unwrap_or(end));
-        let effect = entry.service.step(input, Context { now: self.now, unit: &entry.unit, limit });
+        let effect = entry
+            .service
+            .step(input, Context { now: self.now, unit: &entry.unit, limit, template: template.is_some() });
         let new = entry.service.state;
         if old != new {
             self.account(id, old, new);
@@ -256,6 +271,7 @@ impl Manager {
         if let Some(effect) = effect {
             self.say(match effect {
                 Effect::Spawn(step) => Action::Spawn(id, step),
+                Effect::Fork => Action::Fork(id, template.unwrap_or_default()),
                 Effect::Probe => Action::Probe(id),
                 Effect::Kill(whom, signal) => Action::Kill(id, whom, signal),
             });
@@ -269,6 +285,7 @@ impl Manager {
                 self.release(id);
             }
             self.fall(id, old, asked);
+            self.tend(id, input, old, new);
         }
     }
 
@@ -326,6 +343,8 @@ impl Entry {
             limit: None,
             since: None,
             text: String::new(),
+            faults: 0,
+            unused: None,
         }
     }
 

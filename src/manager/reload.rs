@@ -86,6 +86,7 @@ impl Manager {
         if idle {
             self.apply(id);
         }
+        self.renew_template(id);
         Changed { name, change, keys: difference.keys() }
     }
 
@@ -158,8 +159,12 @@ impl Manager {
         if !self.units.get(id).is_some_and(|entry| entry.leaving && entry.service.state.down()) {
             return false;
         }
-        if let Some(deadline) = self.units.remove(id).and_then(|entry| entry.service.state.deadline()) {
+        let Some(entry) = self.units.remove(id) else { return false };
+        if let Some(deadline) = entry.service.state.deadline() {
             self.timers.remove(&(deadline, id));
+        }
+        if let Some(at) = entry.unused {
+            self.unused.remove(&(at, id));
         }
         self.queue.retain(|&other| other != id);
         self.halts.retain(|&other| other != id);

@@ -57,6 +57,9 @@ impl Service {
         let Running { main, since, .. } = running;
         let deadline = later(cx.now, cx.unit.service.timeout_start.unwrap_or(RELOAD));
         let reloading = Reloading { stage: Reload::Notify, procs: Procs::main(main), since, deadline };
+        if cx.unit.template.is_some() {
+            return reloading.replace();
+        }
         if !cx.unit.service.exec_reload.is_empty() {
             return reloading.command(0);
         }
@@ -83,6 +86,15 @@ impl Service {
     pub(super) fn reload_ready(&mut self, reloading: Reloading, cx: Context) -> Next {
         match reloading.stage {
             Reload::Notify => self.reload_over(reloading, Outcome::Success, cx),
+            Reload::Replace => match reloading.procs.control {
+                // The other one goes by itself: nobody tells it anything any more.
+                Slot::Pid(new) => self.reload_over(
+                    Reloading { procs: Procs::main(new), since: cx.now, ..reloading },
+                    Outcome::Success,
+                    cx,
+                ),
+                Slot::None | Slot::Due => (State::Reloading(reloading), None),
+            },
             Reload::Command(_) | Reload::Signal(_) => (State::Reloading(reloading), None),
         }
     }
@@ -124,6 +136,7 @@ impl Service {
             (Reload::Command(n), Exit::Code(0)) if n + 1 < cx.unit.service.exec_reload.len() => {
                 reloading.command(n + 1)
             }
+            (Reload::Replace, Exit::Code(0)) => self.reload_over(reloading, Outcome::Protocol, cx),
             (_, exit) => self.reload_over(reloading, exit.into(), cx),
         }
     }
@@ -172,11 +185,16 @@ impl Reloading {
         (State::Reloading(Self { stage, procs, ..self }), Some(Effect::Spawn(Step::Reload(n))))
     }
 
+    fn replace(self) -> Next {
+        let (stage, procs) = (Reload::Replace, self.procs.with_command());
+        (State::Reloading(Self { stage, procs, ..self }), Some(Effect::Spawn(Step::Replace)))
+    }
+
     /// RELOADING=1, said then: the answer to our signal, unless it was said before it.
     pub(super) fn heard(self, said: Option<Instant>) -> Self {
         match self.stage {
             Reload::Signal(sent) if said.is_none_or(|said| said >= sent) => Self { stage: Reload::Notify, ..self },
-            Reload::Signal(_) | Reload::Command(_) | Reload::Notify => self,
+            Reload::Signal(_) | Reload::Command(_) | Reload::Replace | Reload::Notify => self,
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Input {
     Reset,
     Spawned(u32),
     SpawnFailed,
+    /// The template cannot fork it, or what was forked is of no use.
+    Unforked,
     Executed,
     Reached,
     Ready,
@@ -56,6 +58,8 @@ pub(super) enum Input {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     Spawn(Step),
+    /// The main process, from the template.
+    Fork,
     Probe,
     Kill(Whom, Signal),
 }
@@ -67,6 +71,8 @@ pub(super) struct Context<'a> {
     pub unit: &'a Unit,
     /// During the shutdown: when this unit must be gone. Nothing is restarted then.
     pub limit: Option<Instant>,
+    /// Its template can fork it.
+    pub template: bool,
 }
 
 /// One unit's service.
@@ -87,6 +93,8 @@ pub(super) struct Service {
     pub boot: Option<Duration>,
     /// Starts begun.
     pub starts: u64,
+    /// The main process of the last start was forked from the template.
+    pub forked: bool,
     /// What WATCHDOG_USEC= said in this run.
     pub watchdog: Option<Duration>,
     /// What NOTIFYACCESS= said in this run.
@@ -133,6 +141,7 @@ impl Service {
             restarts: 0,
             boot: None,
             starts: 0,
+            forked: false,
             watchdog: None,
             access: None,
             rest: false,
@@ -204,6 +213,11 @@ impl Service {
             (I::SpawnFailed, S::Dead | S::Waiting | S::Running(_) | S::Exited | S::Failed { .. }
                 | S::AutoRestart { .. }) => stay,
 
+            (I::Unforked, S::Starting(starting)) => self.unfit(starting, cx),
+            (I::Unforked, S::Ending(ending)) => self.stop_command_failed(ending, cx),
+            (I::Unforked, S::Dead | S::Waiting | S::Running(_) | S::Exited | S::Reloading(_) | S::Failed { .. }
+                | S::AutoRestart { .. }) => stay,
+
             (I::Executed | I::Reached | I::Ready | I::Served, S::Starting(starting)) =>
                 self.hears_start(input, starting, cx),
             // An answer proves more than any time: the next failure is the first.
@@ -242,11 +256,12 @@ impl Service {
             (I::Exited(pid, exit, _), S::Reloading(reloading)) => self.exited_reloading(reloading, pid, exit, cx),
             (I::Exited(pid, exit, _), S::Ending(ending)) => self.exited_ending(ending, pid, exit, cx),
             (I::Emptied, S::Ending(ending)) => self.go_on(ending, cx),
+            (I::Emptied, S::Starting(starting)) => self.fork_emptied(starting, cx),
             (I::Exited(..), S::Dead | S::Waiting | S::Exited | S::Failed { .. } | S::AutoRestart { .. })
-            | (I::Emptied, S::Dead | S::Waiting | S::Starting(_) | S::Running(_) | S::Exited | S::Reloading(_)
+            | (I::Emptied, S::Dead | S::Waiting | S::Running(_) | S::Exited | S::Reloading(_)
                 | S::Failed { .. } | S::AutoRestart { .. }) => stay,
 
-            (I::Elapsed, S::Starting(starting)) => self.start_overdue(starting, cx),
+            (I::Elapsed, S::Starting(starting)) => self.start_elapsed(starting, cx),
             (I::Elapsed, S::Running(running)) => self.watchdog_missed(running, cx),
             (I::Elapsed, S::Reloading(reloading)) => self.reload_overdue(reloading, cx),
             (I::Elapsed, S::Ending(ending)) => self.stop_overdue(ending, cx),

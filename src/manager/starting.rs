@@ -18,13 +18,14 @@ impl Service {
         (self.last_exit, self.reloaded) = (None, Outcome::Success);
         let deadline = cx.unit.service.timeout_start.map(|timeout| later(cx.now, timeout));
         let starting = Starting { stage: Start::Main, procs: Procs::default(), begun: cx.now, deadline };
-        if cx.unit.service.exec_start_pre.is_empty() { starting.main() } else { starting.pre(0) }
+        if cx.unit.service.exec_start_pre.is_empty() { self.main(starting, cx) } else { starting.pre(0) }
     }
 
     /// Something that may mean that the main process is ready.
     pub(super) fn hears_start(&mut self, input: Input, starting: Starting, cx: Context) -> Next {
         let (stay, kind) = ((State::Starting(starting), None), cx.unit.service.kind);
-        let Starting { stage: Start::Main, procs: Procs { main: Slot::Pid(_), .. }, .. } = starting else {
+        let Starting { stage: Start::Main | Start::Fork(_), procs: Procs { main: Slot::Pid(_), .. }, .. } = starting
+        else {
             return stay;
         };
         match input {
@@ -66,6 +67,9 @@ impl Service {
     pub(super) fn exited_starting(&mut self, starting: Starting, pid: u32, exit: Exit, cx: Context) -> Next {
         let Some((which, procs)) = starting.procs.without(pid) else { return (State::Starting(starting), None) };
         let starting = starting.with(procs);
+        if which == Which::Main && matches!(starting.stage, Start::Fork(_) | Start::Unfit) {
+            return self.fork_ended(starting, exit, cx);
+        }
         if which == Which::Main {
             self.last_exit = Some(exit);
             return self.main_exited(starting, exit, cx);
@@ -73,10 +77,12 @@ impl Service {
         let service = &cx.unit.service;
         match (starting.stage, exit) {
             (Start::Pre(n), Exit::Code(0)) if n + 1 < service.exec_start_pre.len() => starting.pre(n + 1),
-            (Start::Pre(_), Exit::Code(0)) => starting.main(),
+            (Start::Pre(_), Exit::Code(0)) => self.main(starting, cx),
             (Start::Post(n), Exit::Code(0)) if n + 1 < service.exec_start_post.len() => starting.post(n + 1),
             (Start::Post(_), Exit::Code(0)) => self.up(starting, cx),
-            (Start::Pre(_) | Start::Main | Start::Post(_), exit) => self.start_failed(starting, exit.into(), cx),
+            (Start::Pre(_) | Start::Main | Start::Fork(_) | Start::Unfit | Start::Post(_), exit) => {
+                self.start_failed(starting, exit.into(), cx)
+            }
         }
     }
 
@@ -123,11 +129,6 @@ impl Starting {
     fn pre(self, n: usize) -> Next {
         let (stage, procs) = (Start::Pre(n), self.procs.with_command());
         (State::Starting(Self { stage, procs, ..self }), Some(Effect::Spawn(Step::StartPre(n))))
-    }
-
-    fn main(self) -> Next {
-        let (stage, procs) = (Start::Main, Procs { main: Slot::Due, ..self.procs });
-        (State::Starting(Self { stage, procs, ..self }), Some(Effect::Spawn(Step::Start)))
     }
 
     fn post(self, n: usize) -> Next {

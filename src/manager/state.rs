@@ -40,6 +40,10 @@ pub(super) enum Start {
     Pre(usize),
     /// `exec_start`, until it is ready.
     Main,
+    /// The same, forked from the template: it has until then to be ready.
+    Fork(Instant),
+    /// What was forked is of no use: it goes, and `exec_start` follows.
+    Unfit,
     /// `exec_start_post[n]`.
     Post(usize),
 }
@@ -65,6 +69,8 @@ pub(super) struct Reloading {
 pub(super) enum Reload {
     /// `exec_reload[n]`.
     Command(usize),
+    /// Another template boots beside the one that is there.
+    Replace,
     /// SIGHUP was sent then; RELOADING=1 must follow.
     Signal(Instant),
     /// RELOADING=1 was said; READY=1 must follow.
@@ -156,6 +162,9 @@ impl State {
     /// When `Elapsed` is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match *self {
+            Self::Starting(Starting { stage: Start::Fork(until), deadline, .. }) => {
+                Some(deadline.map_or(until, |deadline| deadline.min(until)))
+            }
             Self::Starting(Starting { deadline, .. }) => deadline,
             Self::Running(Running { watchdog, .. }) => watchdog,
             Self::Reloading(Reloading { deadline, .. }) | Self::Ending(Ending { deadline, .. }) => Some(deadline),
@@ -308,6 +317,8 @@ impl Start {
         match self {
             Self::Pre(_) => "start-pre",
             Self::Main => "start",
+            Self::Fork(_) => "start-fork",
+            Self::Unfit => "start-unfit",
             Self::Post(_) => "start-post",
         }
     }
@@ -317,6 +328,7 @@ impl Reload {
     fn word(self) -> &'static str {
         match self {
             Self::Command(_) => "reload",
+            Self::Replace => "reload-replace",
             Self::Signal(_) => "reload-signal",
             Self::Notify => "reload-notify",
         }

@@ -7,6 +7,7 @@ mod follow;
 mod jobs;
 mod lifecycle;
 mod pool;
+mod preload;
 mod property;
 mod random;
 mod reload;

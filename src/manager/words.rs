@@ -106,6 +106,7 @@ impl Display for Line {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Starting => f.write_str("starting"),
+            Self::Forked(pid, boot) => write!(f, "started in {} by its template, pid {pid}", Span(*boot)),
             Self::Started(pid, boot) => write!(f, "started in {}, pid {pid}", Span(*boot)),
             Self::Finished(boot) => write!(f, "finished in {}", Span(*boot)),
             Self::Stopping(why) => write!(f, "stopping: {why}"),
@@ -183,6 +184,7 @@ mod tests {
         let ms = Duration::from_millis;
         for (line, text) in [
             (Line::Starting, "starting"),
+            (Line::Forked(123, ms(42)), "started in 42ms by its template, pid 123"),
             (Line::Started(123, ms(1020)), "started in 1.02s, pid 123"),
             (Line::Started(123, Duration::from_micros(850)), "started in 850us, pid 123"),
             (Line::Finished(ms(30_000)), "finished in 30s"),

@@ -42,7 +42,10 @@ pub(super) struct Launch {
     pub umask: Option<libc::mode_t>,
     /// What went wrong before the fork.
     pub unmade: Option<Failure>,
-    pub listener: Option<RawFd>,
+    /// Becomes descriptor 3.
+    pub third: Option<RawFd>,
+    /// It is a listening socket, for which `LISTEN_PID` is set.
+    pub listens: bool,
     /// `cgroup.procs` of its cgroup.
     pub entrance: Option<RawFd>,
     /// Its limit of file locks.
@@ -109,7 +112,7 @@ pub(super) fn fork(launch: &mut Launch) -> Result<u32, i32> {
     slot[..LISTEN_PID.len()].copy_from_slice(LISTEN_PID);
     let listen_pid = slot.as_mut_ptr();
     let mut environment = pointers(&launch.environment);
-    if launch.listener.is_some() {
+    if launch.listens {
         environment.insert(0, listen_pid.cast::<c_char>().cast_const());
     }
     let arrays = Arrays { argv: pointers(&launch.argv), environment, listen_pid };
@@ -287,7 +290,7 @@ unsafe fn unblock_signals() {
 }
 
 /// The same description under a number that is no target of a `dup2`. So source and target always differ, and the
-/// target never keeps its close-on-exec flag (the trap of a listener that is descriptor 3 already).
+/// target never keeps its close-on-exec flag (the trap of a socket that is descriptor 3 already).
 unsafe fn lift(fd: RawFd) -> c_int {
     if fd >= FREE {
         return fd;
@@ -310,13 +313,13 @@ unsafe fn nothing_to_read() -> c_int {
     }
 }
 
-/// stdin is what is given or /dev/null, stdout and stderr are pipes, the listener is 3; all else closes at execve.
+/// stdin is what is given or /dev/null, stdout and stderr are pipes, a socket is 3; all else closes at execve.
 unsafe fn place_descriptors(launch: &Launch) -> Result<(), Failure> {
     // SAFETY: plain system calls on numbers and static texts.
     unsafe {
         let stdout = check(Step::Fds, lift(launch.stdout))?;
         let stderr = check(Step::Fds, lift(launch.stderr))?;
-        let listener = launch.listener.map(|fd| check(Step::Fds, lift(fd))).transpose()?;
+        let third = launch.third.map(|fd| check(Step::Fds, lift(fd))).transpose()?;
         let stdin = match launch.stdin {
             Some(fd) => fd,
             None => nothing_to_read(),
@@ -325,12 +328,12 @@ unsafe fn place_descriptors(launch: &Launch) -> Result<(), Failure> {
         check(Step::Stdin, libc::dup2(stdin, 0))?;
         check(Step::Fds, libc::dup2(stdout, 1))?;
         check(Step::Fds, libc::dup2(stderr, 2))?;
-        if let Some(listener) = listener {
-            check(Step::Fds, libc::dup2(listener, 3))?;
+        if let Some(third) = third {
+            check(Step::Fds, libc::dup2(third, 3))?;
         }
         // A kernel before 5.11, or an old seccomp filter, refuses: every descriptor of ours has the flag anyway, and
         // those that we inherited got it in `boot::prepare`.
-        let first = if launch.listener.is_some() { 4_u32 } else { 3 };
+        let first = if launch.third.is_some() { 4_u32 } else { 3 };
         libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
     }
     Ok(())

@@ -79,6 +79,22 @@ impl Kind {
             Self::State => "STATE_DIRECTORY",
         }
     }
+
+    /// The paths of those of a service.
+    pub fn paths(self, service: &Service, between: &str, variable: impl Fn(&str) -> Option<String>) -> String {
+        let base = self.base(variable);
+        let paths = self.of(service).0.iter().map(|name| base.join(name).display().to_string());
+        paths.collect::<Vec<_>>().join(between)
+    }
+}
+
+/// `RUNTIME_DIRECTORY` and `STATE_DIRECTORY`, for those that a service has.
+pub fn variables<'a>(
+    service: &'a Service,
+    variable: impl Fn(&str) -> Option<String> + 'a,
+) -> impl Iterator<Item = (&'a str, String)> {
+    let kinds = [Kind::Runtime, Kind::State].into_iter().filter(|kind| !kind.of(service).0.is_empty());
+    kinds.map(move |kind| (kind.variable(), kind.paths(service, ":", &variable)))
 }
 
 /// Makes what the service asks for; what exists is given to the user, without what is in it. `owner` is whom the processes

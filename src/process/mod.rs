@@ -13,13 +13,14 @@ pub mod notify;
 pub mod reap;
 pub mod spawn;
 mod step;
+pub mod template;
 mod track;
 pub mod user;
 
 pub use message::{Message, Watchdog};
 pub use notify::{Notification, Receiver, ancestor_session};
 pub use reap::{kill_group, peek, release};
-pub use spawn::{Child, Executed, Plan, SpawnError, hard_limit, input, read_executed, spawn};
+pub use spawn::{Child, Executed, Plan, SpawnError, Third, hard_limit, input, pipe, read_executed, spawn};
 pub use step::status_name;
 pub use track::{Death, Place, Tracker};
 pub use user::{Ids, NoUser};

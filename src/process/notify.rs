@@ -84,12 +84,12 @@ impl Iterator for Receiver {
 
 /// What recvmsg(2) gave.
 #[derive(Default)]
-struct Received {
-    bytes: usize,
+pub(super) struct Received {
+    pub bytes: usize,
     /// Neither data nor control data was cut.
-    whole: bool,
+    pub whole: bool,
     /// 0 if the kernel told none.
-    sender: u32,
+    pub sender: u32,
     /// The first descriptor; the others are closed.
     descriptor: Option<OwnedFd>,
     descriptors: usize,
@@ -97,7 +97,7 @@ struct Received {
 
 /// One datagram. rustix and nix both refuse what comes here: one has no pid 0, which a sender outside of our PID
 /// namespace has, the other no cut control data.
-fn receive(socket: BorrowedFd, buffer: &mut [u8], control: &mut [u64]) -> rustix::io::Result<Received> {
+pub(super) fn receive(socket: BorrowedFd, buffer: &mut [u8], control: &mut [u64]) -> rustix::io::Result<Received> {
     // SAFETY: plain data, for which zeros are valid.
     let mut header: libc::msghdr = unsafe { zeroed() };
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };

@@ -32,8 +32,8 @@ pub struct Plan<'a> {
     pub user: Option<&'a Result<Ids, NoUser>>,
     /// What it reads on stdin; `None` is /dev/null.
     pub stdin: Option<BorrowedFd<'a>>,
-    /// The listening socket that becomes descriptor 3, and its name in `LISTEN_FDNAMES` (sd_listen_fds(3)).
-    pub listener: Option<(BorrowedFd<'a>, &'a str)>,
+    /// What becomes descriptor 3.
+    pub third: Option<Third<'a>>,
     /// What we found at our own start, to be given back.
     pub limits: &'a boot::Inherited,
     /// Written to `oom_score_adj`, -1000 to 1000.
@@ -50,6 +50,31 @@ pub struct Plan<'a> {
     pub umask: Option<u32>,
     /// A directory that could not be made: the process ends with 233/RUNTIME_DIRECTORY or 238/STATE_DIRECTORY.
     pub unmade: Option<Unmade>,
+}
+
+/// What a process finds at descriptor 3.
+#[derive(Debug, Clone, Copy)]
+pub enum Third<'a> {
+    /// A listening socket, and its name in `LISTEN_FDNAMES` (sd_listen_fds(3)).
+    Listener(BorrowedFd<'a>, &'a str),
+    /// Where a preloaded template is told what to fork; no `LISTEN_*` says so.
+    Control(BorrowedFd<'a>),
+}
+
+impl<'a> Third<'a> {
+    fn fd(self) -> BorrowedFd<'a> {
+        match self {
+            Self::Listener(fd, _) | Self::Control(fd) => fd,
+        }
+    }
+
+    /// Its name, if it is a listening socket.
+    fn name(self) -> Option<&'a str> {
+        match self {
+            Self::Listener(_, name) => Some(name),
+            Self::Control(_) => None,
+        }
+    }
 }
 
 /// A process that exists; whether its program runs is said by `executed`.
@@ -108,7 +133,8 @@ pub fn spawn(plan: &Plan) -> Result<Child, SpawnError> {
         rlimits: plan.rlimits.iter().map(raw).collect(),
         umask: plan.umask,
         unmade: plan.unmade.map(|unmade| Failure::new(unmade.step(), unmade.errno)),
-        listener: plan.listener.map(|(fd, _)| fd.as_raw_fd()),
+        third: plan.third.map(|third| third.fd().as_raw_fd()),
+        listens: plan.third.is_some_and(|third| third.name().is_some()),
         entrance: plan.place.and_then(|place| place.entrance.as_ref()).map(AsRawFd::as_raw_fd),
         mark: plan.place.map(|place| place.mark),
         parent: plan.place.filter(|place| place.bound).map(|_| getpid().as_raw_nonzero().get()),
@@ -157,7 +183,7 @@ pub fn read_executed(fd: BorrowedFd) -> Executed {
 }
 
 /// A pipe whose read end never blocks us; both ends close at execve.
-fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
+pub fn pipe() -> Result<(OwnedFd, OwnedFd), SpawnError> {
     let made = pipe_with(PipeFlags::CLOEXEC).and_then(|(read, write)| {
         fcntl_setfl(&read, OFlags::NONBLOCK)?;
         Ok((read, write))
@@ -219,8 +245,9 @@ fn program(plan: &Plan) -> Result<Result<CString, i32>, SpawnError> {
 
 /// `KEY=VALUE` texts; `LISTEN_PID` is missing, since only the child knows its pid.
 fn environment(plan: &Plan) -> Result<Vec<CString>, SpawnError> {
-    let passed = [("LISTEN_FDS", "1"), ("LISTEN_FDNAMES", plan.listener.map_or("", |(_, name)| name))];
-    let passed = passed.into_iter().filter(|_| plan.listener.is_some());
+    let name = plan.third.and_then(Third::name);
+    let passed = [("LISTEN_FDS", Some("1")), ("LISTEN_FDNAMES", name)];
+    let passed = passed.into_iter().filter_map(|(key, value)| Some((key, value.filter(|_| name.is_some())?)));
     let own = plan.environment.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let own = own.filter(|(key, _)| !matches!(*key, "LISTEN_PID" | "LISTEN_FDS" | "LISTEN_FDNAMES"));
     own.chain(passed).map(|(key, value)| text(format!("{key}={value}"))).collect()

@@ -142,6 +142,7 @@ impl Proxy {
         // The next process is another.
         if let Some(upstream) = self.upstreams.get_mut(unit) {
             upstream.breaker = Breaker::default();
+            upstream.recycle = false;
         }
         // Who only reads what the process has left behind needs no other one.
         let lies_in_queue = |key: &ClientKey| {
@@ -284,7 +285,8 @@ impl Proxy {
         let Some(upstream) = self.upstreams.get_mut(unit) else { return };
         let quiet = upstream.gate == Gate::Open && upstream.is_quiet();
         upstream.quiet = quiet.then_some(self.shared.now);
-        match upstream.idle_stop {
+        let idle_stop = if upstream.recycle { Some(Duration::ZERO) } else { upstream.idle_stop };
+        match idle_stop {
             Some(idle_stop) if quiet => {
                 self.shared.timers.set(&mut upstream.idle, self.shared.now + idle_stop, Owner::Idle(unit));
             }
@@ -293,6 +295,14 @@ impl Proxy {
         }
         if quiet {
             self.offer_room();
+        }
+    }
+
+    /// The tenant is idle as soon as it has nothing to do, until it is started again.
+    pub fn recycle(&mut self, unit: UnitId) {
+        if let Some(upstream) = self.upstreams.get_mut(unit) {
+            upstream.recycle = true;
+            self.rest(unit);
         }
     }
 

@@ -259,6 +259,8 @@ impl Proxy {
             | Source::Control
             | Source::Operator(_)
             | Source::Stream(_)
+            | Source::Template(_)
+            | Source::Reply(_)
             | Source::Executed(_) => {}
         }
     }

@@ -24,6 +24,8 @@ pub(super) struct Upstream {
     pub route: Option<Route>,
     /// Where its files lie; most have none.
     pub files: Option<Box<Places>>,
+    /// It is idle as soon as it is quiet, in this run.
+    pub recycle: bool,
     /// Quiet for so long is idle.
     pub idle_stop: Option<Duration>,
     /// Its socket has no second name, and it was said.
@@ -108,6 +110,7 @@ impl Upstream {
             route: None,
             files: None,
             idle_stop: None,
+            recycle: false,
             bare: false,
             gate: Gate::Down,
             breaker: Breaker::default(),

@@ -2,6 +2,7 @@
 
 use super::layers::Layers;
 use super::load::Draft;
+use super::preload;
 use super::report::Report;
 use super::{Listen, Pass, Priority, Restart, Sandbox, Service, ServiceType, Socket, Unit};
 
@@ -30,6 +31,7 @@ pub(crate) fn unit(draft: &mut Draft<'_>, report: &mut Report) {
     if let Some(held) = &unit.socket {
         socket(held, layers, report);
     }
+    preload::check(draft, report);
 }
 
 fn service(service: &mut Service, layers: &Layers<'_>, report: &mut Report) {

@@ -96,6 +96,9 @@ impl Unit {
         found.add(&Service::DOC, self.service.changed(&new.service));
         found.add(&Sandbox::DOC, self.sandbox.changed(&new.sandbox));
         found.add(&Socket::DOC, changed(&self.socket, &new.socket, "socket"));
+        if self.template != new.template {
+            found.at_start.push("preload");
+        }
         let route = changed(&self.route, &new.route, "route");
         // Without a socket there is nothing yet that could answer.
         let routable = new.route.is_none() || self.socket.is_some();

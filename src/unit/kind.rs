@@ -124,7 +124,7 @@ impl Kind {
             b"port" => Self::Between(1, 65_535),
             b"percent" => Self::Between(0, 100),
             b"fallback" => Self::Words(&["force_self", "prefer_self", "none"]),
-            b"labels" => Self::List(&Self::Text),
+            b"labels" | b"warm_paths" => Self::List(&Self::Text),
             b"label" | b"some_label" | b"regions" | b"target" | b"cookie" | b"header" | b"query" | b"variable" => {
                 Self::Text
             }

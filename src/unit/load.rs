@@ -18,6 +18,8 @@ use super::{Header, Name, Route, Sandbox, Service, Socket, Unit};
 pub(crate) struct Draft<'a> {
     pub unit: Unit,
     pub layers: Layers<'a>,
+    /// So many of the layers are its template's, the others its own; 0 for a unit that is no instance.
+    pub shared: usize,
     /// Nothing is wrong with it by itself. A default in place of a wrong value says nothing about other units.
     pub sound: bool,
 }
@@ -42,7 +44,7 @@ pub(crate) fn load<'a>(
 }
 
 fn read<'a>(name: Name, plan: Plan<'a>, sources: &Sources, runtime: &str, report: &mut Report) -> Draft<'a> {
-    let layers = plan.layers;
+    let (layers, shared) = (plan.layers, plan.shared);
     let scope = scope(&name, &layers, runtime, report);
     let mut cx = Cx { scope: Some(&scope), report, key: ("", "") };
     let header: Header = section(&layers, &mut cx);
@@ -72,8 +74,9 @@ fn read<'a>(name: Name, plan: Plan<'a>, sources: &Sources, runtime: &str, report
         sandbox,
         socket,
         route,
+        template: None,
     };
-    Draft { unit, layers, sound: true }
+    Draft { unit, layers, shared, sound: true }
 }
 
 fn section<S: Section>(layers: &Layers<'_>, cx: &mut Cx<'_>) -> S {

@@ -21,6 +21,7 @@ pub(crate) mod nearest;
 mod notify_access;
 mod path_list;
 mod pattern;
+pub(crate) mod preload;
 mod puma;
 pub(crate) mod report;
 pub(crate) mod route;
@@ -49,6 +50,7 @@ pub use name::{BadName, Name};
 pub use notify_access::{NotifyAccess, Sender};
 pub use path_list::EnvironmentFile;
 pub use pattern::Pattern;
+pub use preload::{Engine, PreloadStart, Template, unlike};
 pub use route::Route;
 pub use sandbox::Sandbox;
 pub use section::{KeyDoc, SectionDoc};
@@ -100,6 +102,8 @@ pub struct Unit {
     pub socket: Option<Socket>,
     /// The part of the URL space that it answers. A unit with a route is a tenant.
     pub route: Option<Route>,
+    /// It is the template of tenants, which are forked from it.
+    pub template: Option<Box<Template>>,
 }
 
 impl Unit {
@@ -122,6 +126,7 @@ impl Unit {
             sandbox: Sandbox::default(),
             socket: None,
             route: None,
+            template: None,
         }
     }
 }

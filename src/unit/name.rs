@@ -45,6 +45,19 @@ impl Name {
         Self(format!("{}@{number}", self.prefix()).into())
     }
 
+    /// What stands for the instance in the name of a template: no instance may be called so.
+    pub const TEMPLATE: &str = ".preload";
+
+    /// The name of the preloaded template of this instance and its like: `showcase@.preload`.
+    pub fn template(&self) -> Self {
+        Self(format!("{}@{}", self.prefix(), Self::TEMPLATE).into())
+    }
+
+    /// It is the name of a preloaded template.
+    pub fn is_template(&self) -> bool {
+        self.instance() == Some(Self::TEMPLATE)
+    }
+
     /// The whole name (`%n`).
     pub fn as_str(&self) -> &str {
         &self.0

@@ -13,6 +13,7 @@ use super::limit::{Limit, byte_limit, count_limit, time_limit};
 use super::mode::{mode, umask};
 use super::notify_access::NotifyAccess;
 use super::path_list::{EnvironmentFile, directories};
+use super::preload::{Engine, PreloadStart, warm_paths};
 use super::section::section;
 use super::signal::Signal;
 use super::value::{Cx, Value, between, check_variable, positive};
@@ -126,6 +127,20 @@ section! {
         timeout_stop: Duration = Duration::from_secs(5);
         /// Stop after so long without a request; `None` ("infinity", the default) is never. Tenants only.
         idle_stop: Option<Duration> = None;
+        /// Tenants are forked from a template that has booted the application once, unit NAME@.preload: `rails` (on Puma) or
+        /// `wsgi` (Python on gunicorn). Where that cannot be, a tenant is started by `exec_start` as ever, and `status` says why.
+        preload: Option<Engine> = None;
+        /// Paths that the template asks the application for, on an empty database, before the first fork; default ["/"].
+        preload_warm: Vec<String> as warm_paths = vec!["/".into()];
+        /// A file below `working_directory` that each forked tenant runs before its first request, to make its own what the
+        /// application has read from the environment; default "config/tenant_fork.rb" (for `wsgi` "tenant_fork.py"), if there is one.
+        preload_hook: Option<String> = None;
+        /// Variables that the application reads while it boots and in which tenants may differ all the same, because
+        /// `preload_hook` takes care of them. `tenantd preload doctor UNIT` tells which.
+        preload_env: Vec<String> as variables = Vec::new();
+        /// When the template is started: `wanted` (default) with the first tenant, and stopped when none has run for
+        /// `idle_stop`; `boot` with tenantd, and it stays.
+        preload_start: PreloadStart = PreloadStart::Wanted;
         /// A oneshot stays active after it exited with success; default false.
         remain_after_exit: bool = false;
     }

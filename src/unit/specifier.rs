@@ -50,6 +50,8 @@ impl Scope<'_> {
         };
         let value = match letter {
             '%' => Ok("%"),
+            // A template is no tenant.
+            'i' | 'n' if self.name.is_template() => Err(format!("%{letter} differs from tenant to tenant")),
             'n' => Ok(self.name.as_str()),
             'p' => Ok(self.name.prefix()),
             't' => Ok(self.runtime),
@@ -86,6 +88,19 @@ impl Scope<'_> {
     }
 }
 
+/// Whether a text as it is written says the same for every instance: no `%i`, `%n` or `${var}` in it.
+pub(crate) fn is_shared(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(at) = rest.find(['%', '$']) {
+        let (sign, after) = (rest.as_bytes()[at], rest[at + 1..].chars().next());
+        match (sign, after) {
+            (b'%', Some('i' | 'n')) | (b'$', Some('{')) => return false,
+            _ => rest = &rest[at + 1 + after.map_or(0, char::len_utf8)..],
+        }
+    }
+    true
+}
+
 /// Whether a var may have this name: letters, digits, `_` and `-`.
 pub(crate) fn check_var(name: &str) -> Result<(), BadName> {
     let good = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
@@ -95,6 +110,26 @@ pub(crate) fn check_var(name: &str) -> Result<(), BadName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_differs_from_tenant_to_tenant() {
+        for (text, shared) in [
+            ("", true),
+            ("%t/x", true),
+            ("%p", true),
+            ("%%i", true),
+            ("$${a}", true),
+            ("$HOME é%", true),
+            ("$é%i", false),
+            ("a%i", false),
+            ("%n", false),
+            ("${a}", false),
+            ("%%%i", false),
+            ("$$${a}", false),
+        ] {
+            assert_eq!(is_shared(text), shared, "{text}");
+        }
+    }
 
     fn expand(name: &str, text: &str) -> Result<String, Vec<String>> {
         let name = Name::new(name).unwrap();

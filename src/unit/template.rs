@@ -22,6 +22,8 @@ pub(crate) struct Plan<'a> {
     pub source: usize,
     /// Its tables.
     pub layers: Layers<'a>,
+    /// So many of them are the template's; 0 for a unit that is no instance.
+    pub shared: usize,
 }
 
 /// Assembles the plans of all units, by name. A unit with a file that is not TOML is left out.
@@ -56,7 +58,7 @@ impl<'a, 'r> Plans<'a, 'r> {
             && let Ok(name) = Name::new(stem)
         {
             let layers = Layers(tables.into_iter().map(|(file, table)| Layer::Sections(file, table)).collect());
-            self.plans.insert(name, Plan { source: file, layers });
+            self.plans.insert(name, Plan { source: file, layers, shared: 0 });
         }
     }
 
@@ -74,10 +76,12 @@ impl<'a, 'r> Plans<'a, 'r> {
                 self.report.error(instances.place, format!("expected [[instance]] tables, found {found}"));
             }
             for instance in instances.items() {
-                self.instance(prefix, instance, Plan { source: file, layers: layers.clone() });
+                let shared = layers.0.len();
+                self.instance(prefix, instance, Plan { source: file, layers: layers.clone(), shared });
             }
         }
-        self.templates.insert(prefix, Some(Plan { source: file, layers }));
+        let shared = layers.0.len();
+        self.templates.insert(prefix, Some(Plan { source: file, layers, shared }));
     }
 
     /// One `[[instance]]`.
@@ -101,6 +105,11 @@ impl<'a, 'r> Plans<'a, 'r> {
             self.report.error(name.place, format!("name: {}", bad_name(text)));
             return;
         };
+        if full.is_template() {
+            self.report
+                .error(name.place, format!("name: \"{text}\" is the template itself; give the instance another"));
+            return;
+        }
         add_instance(&mut plan.layers, file, table);
         if self.plans.contains_key(&full) {
             self.report.error(name.place, format!("a second [[instance]] named \"{text}\"; give it another name"));
@@ -112,6 +121,11 @@ impl<'a, 'r> Plans<'a, 'r> {
     /// `NAME@INSTANCE.toml` and its drop-ins: over the `[[instance]]`, or an instance of its own.
     fn instance_file(&mut self, prefix: &str, stem: &str, group: &Group) {
         let Ok(name) = Name::new(stem) else { return };
+        if let (true, Some(file)) = (name.is_template(), group.files().next()) {
+            let message =
+                format!("{name} is the template itself; write what all tenants share in units/{prefix}@.toml");
+            return self.report.error(Place::file(file), message);
+        }
         let Some(template) = self.templates.get(prefix) else {
             if let Some(file) = group.files().next() {
                 self.report
@@ -119,7 +133,7 @@ impl<'a, 'r> Plans<'a, 'r> {
             }
             return;
         };
-        let fresh = template.as_ref().map(|plan| Plan { source: plan.source, layers: plan.layers.clone() });
+        let fresh = template.as_ref().map(|plan| Plan { layers: plan.layers.clone(), ..*plan });
         if !self.plans.contains_key(&name) && self.own_file(stem, group).is_none() {
             return;
         }

@@ -38,6 +38,11 @@ fn headers_of_balancers() {
 }
 
 #[test]
+fn messages_of_templates() {
+    replay("preload");
+}
+
+#[test]
 fn chunked_bodies() {
     replay("chunked");
 }

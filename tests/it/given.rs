@@ -54,7 +54,7 @@ impl Given {
             working_directory: Path::new("/"),
             user: None,
             stdin: None,
-            listener: None,
+            third: None,
             limits: &self.limits,
             oom_score_adj: None,
             place: None,

@@ -10,7 +10,7 @@ use std::path::Path;
 use nix::sys::signal::{SigSet, Signal};
 
 use tenantd::process::user::look_up;
-use tenantd::process::{self, Executed, Plan, kill_group, spawn};
+use tenantd::process::{self, Executed, Plan, Third, kill_group, spawn};
 
 use crate::given::{Given, all_of, executed, is_other_half, run, status};
 
@@ -55,7 +55,7 @@ fn only_its_own_descriptors_are_open() {
     assert_eq!(descriptors(&given.plan()), names("0 1 2"));
     let directory = tempfile::tempdir().unwrap();
     let listener = UnixListener::bind(directory.path().join("s")).unwrap();
-    let plan = Plan { listener: Some((listener.as_fd(), "web")), ..given.plan() };
+    let plan = Plan { third: Some(Third::Listener(listener.as_fd(), "web")), ..given.plan() };
     assert_eq!(descriptors(&plan), names("0 1 2 3"));
     drop(inheritable);
 }
@@ -65,7 +65,7 @@ fn assert_listener_is_passed(listener: &UnixListener) {
     let script = "echo $LISTEN_PID $$ $LISTEN_FDS $LISTEN_FDNAMES; readlink /proc/self/fd/0 /proc/self/fd/3";
     let mut given = Given::shell(script);
     given.environment.insert("LISTEN_PID".into(), "1".into());
-    let plan = Plan { listener: Some((listener.as_fd(), "web@boston")), ..given.plan() };
+    let plan = Plan { third: Some(Third::Listener(listener.as_fd(), "web@boston")), ..given.plan() };
     let child = spawn(&plan).unwrap();
     let (pid, out) = (child.pid, all_of(child.stdout));
     let inode = rustix::fs::fstat(listener).unwrap().st_ino;

@@ -116,7 +116,8 @@ fn ready_made(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn application() -> PathBuf {
+/// The application, where it lies.
+pub fn application() -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/showcase");
     for needed in NEEDED.iter().map(Path::new).chain([path.join("config.ru").as_path()]) {
         assert!(needed.exists(), "{} is missing: run scripts/test, which installs it", needed.display());
@@ -126,7 +127,7 @@ fn application() -> PathBuf {
 
 /// Bootsnap's cache and the Gemfile with its lock. Locked once, before the first start: processes that boot side by side
 /// would read what another is just writing.
-fn cache() -> &'static Path {
+pub fn cache() -> &'static Path {
     static CACHE: OnceLock<PathBuf> = OnceLock::new();
     CACHE.get_or_init(|| {
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("showcase");

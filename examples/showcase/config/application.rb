@@ -12,6 +12,16 @@ $stdout.sync = true
 
 # Dance events: one process and one SQLite database each. All that differs between two tenants is their environment.
 class Showcase < Rails::Application
+  # Tenants share a host name: without a name and a path of its own, one would be sent another's cookie.
+  def self.session_options(root)
+    { key: "_showcase#{root.tr("^a-zA-Z0-9", "_")}", path: root }
+  end
+
+  # What the pages are told; the mount knows nothing of the prefix.
+  def self.cable_url(root)
+    File.join(root, "cable")
+  end
+
   config.load_defaults 6.1
   config.eager_load = true
   config.cache_classes = true
@@ -23,11 +33,9 @@ class Showcase < Rails::Application
   config.log_level = ENV.fetch("LOG_LEVEL", "info").to_sym
   config.log_tags = [:request_id]
 
-  # Tenants share a host name: without a name and a path of its own, one would be sent another's cookie.
-  root = config.relative_url_root || "/"
-  config.session_store :cookie_store, key: "_showcase#{root.tr("^a-zA-Z0-9", "_")}", path: root
+  config.session_store :cookie_store, **session_options(root = config.relative_url_root || "/")
 
   config.active_job.queue_adapter = ENV.key?("REDIS_URL") ? :sidekiq : :async
   config.action_cable.mount_path = "/cable"
-  config.action_cable.url = File.join(root, "cable") # what the pages are told; the mount knows nothing of the prefix
+  config.action_cable.url = cable_url(root)
 end

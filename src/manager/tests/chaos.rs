@@ -33,6 +33,8 @@ pub(super) struct World {
     whims: Vec<u8>,
     processes: BTreeMap<u32, (UnitId, Role)>,
     next: u32,
+    /// What templates were asked for and have not answered.
+    forking: BTreeSet<UnitId>,
     /// Processes that die of the signals they were sent, at the next step.
     dying: Vec<(u32, Exit)>,
     asked: BTreeSet<u64>,
@@ -80,6 +82,7 @@ impl World {
             whims,
             processes: BTreeMap::new(),
             next: 10_000,
+            forking: BTreeSet::new(),
             dying: Vec::new(),
             asked: BTreeSet::new(),
             finished: BTreeMap::new(),
@@ -95,7 +98,22 @@ impl World {
 
     pub(super) fn event(&mut self, event: Event) {
         self.manager.dispatch(self.now, event);
+        self.follow_templates();
         self.perform();
+    }
+
+    /// A template that has booted takes the place of the one before, which is about to end by itself.
+    fn follow_templates(&mut self) {
+        let replaced = |(pid, (id, role)): (&u32, &(UnitId, Role))| {
+            (*role == Role::Own(Step::Replace) && self.manager.main(*id) == Some(*pid)).then_some((*pid, *id))
+        };
+        for (new, id) in self.processes.iter().filter_map(replaced).collect::<Vec<_>>() {
+            let old = self.processes.iter_mut().find(|(_, it)| **it == (id, Role::Own(Step::Start)));
+            if let Some((_, it)) = old {
+                it.1 = Role::Rest;
+            }
+            self.processes.insert(new, (id, Role::Own(Step::Start)));
+        }
     }
 
     fn perform(&mut self) {
@@ -108,8 +126,26 @@ impl World {
 
     fn carry_out(&mut self, action: Action) {
         match action {
-            Action::Spawn(id, step) => self.spawn(id, step),
+            Action::Spawn(id, step) => {
+                if step == Step::Start {
+                    self.forking.remove(&id);
+                }
+                self.spawn(id, step);
+            }
+            Action::Fork(id, template) => {
+                self.may_begin(id, Step::Start);
+                if self.manager.units.get(template).is_some_and(|template| template.service.state.up()) {
+                    assert!(self.forking.insert(id), "asked twice");
+                } else {
+                    // It went in the same turn.
+                    self.manager.dispatch(self.now, Event::Unforked { unit: id, fault: false });
+                }
+            }
             Action::Kill(id, whom, signal) => {
+                // The root takes back what was asked.
+                if self.forking.remove(&id) {
+                    self.manager.dispatch(self.now, Event::Unforked { unit: id, fault: false });
+                }
                 let of = |wanted: fn(Role) -> bool| -> Vec<u32> {
                     let hit = self.processes.iter().filter(|&(_, &(of, role))| of == id && wanted(role));
                     hit.map(|(&pid, _)| pid).collect()
@@ -154,8 +190,9 @@ impl World {
                 assert_eq!(self.alive(id), 0, "removed while it lives");
                 assert!(self.manager.unit(id).is_none(), "removed and still there");
                 self.doors.remove(&id);
+                self.forking.remove(&id);
             }
-            Action::Tell(..) => {}
+            Action::Tell(..) | Action::Recycle(_) => {}
             Action::Exit(code) => {
                 let essential = self.manager.units.values().any(|entry| entry.unit.service.essential);
                 assert!(code == 0 || essential, "exit {code}");
@@ -165,6 +202,17 @@ impl World {
     }
 
     fn spawn(&mut self, id: UnitId, step: Step) {
+        self.may_begin(id, step);
+        self.next += 1;
+        if self.whim(self.next).is_multiple_of(11) {
+            return self.manager.dispatch(self.now, Event::SpawnFailed(id));
+        }
+        self.processes.insert(self.next, (id, Role::Own(step)));
+        self.manager.dispatch(self.now, Event::Spawned(id, self.next));
+    }
+
+    /// A process of this step has room and reason.
+    fn may_begin(&self, id: UnitId, step: Step) {
         let (main, rest) =
             (self.alive_as(id, |role| role == Role::Own(Step::Start)), self.alive_as(id, |role| role == Role::Rest));
         let command = self.alive(id) - main;
@@ -178,12 +226,6 @@ impl World {
         // What was decided in the turn in which all ended is taken back as soon as it is there.
         let halted = self.manager.units[id].service.state.why().is_some();
         assert!(self.manager.closing.is_none() || hook || halted, "started during the shutdown");
-        self.next += 1;
-        if self.whim(self.next).is_multiple_of(11) {
-            return self.manager.dispatch(self.now, Event::SpawnFailed(id));
-        }
-        self.processes.insert(self.next, (id, Role::Own(step)));
-        self.manager.dispatch(self.now, Event::Spawned(id, self.next));
     }
 
     fn door(&mut self, id: UnitId) -> &mut Door {
@@ -213,7 +255,7 @@ impl World {
             known.sort_unstable();
             assert_eq!(known, alive, "{} in {}", status.name, status.sub);
             assert!(alive.iter().all(|&pid| self.manager.owner(pid) == Some(id)));
-            let coming = matches!(status.sub, "start-pre" | "start" | "start-post");
+            let coming = status.sub.starts_with("start");
             booting += usize::from(coming && unit.route.is_some());
             let fds = unit.socket.as_ref().is_some_and(|socket| socket.pass == Pass::Fds);
             let down = matches!(status.sub, "dead" | "failed") && status.retry.is_none();
@@ -252,6 +294,9 @@ impl World {
             let hangs = self.manager.units.values().any(|entry| entry.job.is_some() || entry.service.state.waiting());
             if !hangs || self.manager.closing.is_some() {
                 return;
+            }
+            for id in self.forking.clone() {
+                self.hello(id);
             }
             for (pid, (id, role)) in self.processes.clone() {
                 let Some(entry) = self.manager.units.get(id) else { continue };
@@ -301,6 +346,13 @@ impl World {
     /// Lets the time pass from deadline to deadline; what was signalled dies within it.
     fn pass(&mut self, millis: u64) {
         let end = self.now + Duration::from_millis(millis);
+        if millis >= 2_000 {
+            // Longer than a template may take.
+            for unit in self.forking.clone() {
+                self.forking.remove(&unit);
+                self.event(Event::Unforked { unit, fault: true });
+            }
+        }
         for (pid, exit) in std::mem::take(&mut self.dying) {
             self.exit(pid, exit);
         }

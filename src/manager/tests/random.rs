@@ -7,7 +7,7 @@ use proptest::sample::Index;
 
 use super::{high, plain, tenant};
 use crate::manager::{Exit, JobKind, Notice};
-use crate::unit::{KillMode, Restart, ServiceType, Target, Unit};
+use crate::unit::{Engine, KillMode, Restart, ServiceType, Target, Unit};
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
@@ -31,6 +31,10 @@ pub(super) enum Act {
     /// Such a one ends.
     Leave(Index),
     Exit(Index, Exit),
+    /// What a template was asked for says hello.
+    Hello(Index),
+    /// It does not come, or is of no use.
+    Unfork(Index, bool),
     /// A pid that is nobody's.
     Stray(u32),
     Signal,
@@ -65,6 +69,8 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         2 => index().prop_map(Act::Fork),
         2 => index().prop_map(Act::Leave),
         6 => (index(), exit).prop_map(|(unit, exit)| Act::Exit(unit, exit)),
+        4 => index().prop_map(Act::Hello),
+        2 => (index(), any::<bool>()).prop_map(|(unit, fault)| Act::Unfork(unit, fault)),
         1 => (1..5_000_u32).prop_map(Act::Stray),
         1 => Just(Act::Signal),
         2 => units().prop_map(Act::Replace),
@@ -114,6 +120,7 @@ fn unit(n: usize, conflicting: bool) -> impl Strategy<Value = Unit> {
             unit.service.exec_stop_post = commands(5);
             unit.service.watchdog = (hooks >> 6 == 3).then_some(Duration::from_secs(5));
             unit.service.kill_mode = kill_mode;
+            unit.service.preload = (shape <= 2 && kind != Oneshot).then_some(Engine::Rails);
             unit.service.remain_after_exit = remain;
             unit.service.timeout_stop = Duration::from_secs(stop);
             unit.service.essential = essential == 0;
@@ -141,4 +148,10 @@ fn unit(n: usize, conflicting: bool) -> impl Strategy<Value = Unit> {
 pub(super) fn units() -> impl Strategy<Value = Vec<Unit>> {
     (1..8_usize, any::<bool>())
         .prop_flat_map(|(count, conflicting)| (0..count).map(|n| unit(n, conflicting)).collect::<Vec<_>>())
+        .prop_map(|mut units| {
+            let wanting = units.iter().filter(|unit| unit.service.preload.is_some());
+            let templates: Vec<_> = wanting.map(|unit| super::preload::template_of(unit, Restart::Always)).collect();
+            units.extend(templates);
+            units
+        })
 }

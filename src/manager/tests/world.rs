@@ -295,6 +295,13 @@ impl World {
         self.manager.dispatch(self.now, Event::Spawned(id, self.next));
     }
 
+    /// A pid for a process of the unit that somebody else makes.
+    pub fn newcomer(&mut self, name: &str) -> u32 {
+        self.next += 1;
+        self.pids.insert(self.id(name), self.next);
+        self.next
+    }
+
     fn name(&self, id: UnitId) -> String {
         self.manager.unit(id).map_or_else(String::new, |unit| unit.name.to_string())
     }
@@ -303,10 +310,13 @@ impl World {
         let (id, word) = match action {
             Action::Spawn(id, Step::StartPre(n)) => (id, format!("spawn pre {n}")),
             Action::Spawn(id, Step::Start) => (id, "spawn".into()),
+            Action::Spawn(id, Step::Replace) => (id, "spawn beside".into()),
+            Action::Recycle(id) => (id, "recycle".into()),
             Action::Spawn(id, Step::StartPost(n)) => (id, format!("spawn post {n}")),
             Action::Spawn(id, Step::Reload(n)) => (id, format!("spawn reload {n}")),
             Action::Spawn(id, Step::Stop(n)) => (id, format!("spawn stop {n}")),
             Action::Spawn(id, Step::StopPost(n)) => (id, format!("spawn stop-post {n}")),
+            Action::Fork(id, _) => (id, "fork".into()),
             Action::Kill(id, Whom::All, Signal::KILL) => (id, "kill".into()),
             Action::Kill(id, Whom::All, Signal::TERM) => (id, "terminate".into()),
             Action::Kill(id, Whom::All, signal) => (id, format!("{signal}")),

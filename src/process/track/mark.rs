@@ -6,7 +6,8 @@
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-/// Marks, one a unit's run: bits that are this tenantd's own, then a counter.
+/// Marks, one a unit's run: bits that are this tenantd's own, then a counter. It counts down, since a limit can be lowered
+/// by anybody: what a unit forks for a unit that comes after it can take that one's mark.
 #[derive(Debug)]
 pub(super) struct Marks {
     next: u64,
@@ -24,14 +25,14 @@ impl Marks {
         // Below the highest bit of the limit: so a tenantd inside a tenant finds room too.
         let top = 1_u64 << limit.max(2).ilog2().saturating_sub(1).min(62);
         let own = u64::from_ne_bytes(bytes) & (top - 1) & !((1 << COUNTER) - 1);
-        Self { next: top | own }
+        Self { next: top | own | ((1 << COUNTER) - 1) }
     }
 
     /// The next mark.
     pub fn next(&mut self) -> u64 {
         let mark = self.next;
         let counter = (1 << COUNTER) - 1;
-        self.next = (mark & !counter) | (mark.wrapping_add(1) & counter);
+        self.next = (mark & !counter) | (mark.wrapping_sub(1) & counter);
         mark
     }
 }
@@ -44,7 +45,7 @@ mod tests {
     fn a_tenantd_inside_a_tenant_finds_lower_marks_of_its_own() {
         let (mut outer, mut other) = (Marks::new(u64::MAX), Marks::new(u64::MAX));
         let (first, second) = (outer.next(), outer.next());
-        assert!(first != second && first < u64::MAX && other.next() >> COUNTER != first >> COUNTER);
+        assert!(first > second && first < u64::MAX && other.next() >> COUNTER != first >> COUNTER);
         let mut limit = first;
         for _ in 0..16 {
             let inner = Marks::new(limit).next();

@@ -19,7 +19,7 @@ mod proc;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,6 +47,18 @@ pub struct Place {
     pub(super) bound: bool,
 }
 
+impl Place {
+    /// Its cgroup's `cgroup.procs`, for a process that enters by itself. The kernel asks who has opened it, not who writes.
+    pub fn entrance(&self) -> Option<BorrowedFd<'_>> {
+        self.entrance.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The limit of file locks that a process sets for itself.
+    pub fn mark(&self) -> (u32, u64) {
+        (libc::RLIMIT_LOCKS as u32, self.mark)
+    }
+}
+
 /// The end of a main process or command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Death<K = UnitId> {
@@ -71,6 +83,8 @@ pub struct Tracker<K: Key = UnitId> {
     leaders: HashMap<u32, K>,
     /// Children of ours that are no leaders, and whose they are. Asked once: it cannot change while they live.
     orphans: HashMap<u32, Option<K>>,
+    /// Units whose next process is made by somebody else, and has still to say its pid.
+    expecting: BTreeSet<K>,
     /// Units whose rest was said to be alive.
     waiting: BTreeSet<K>,
     /// Units that get SIGKILL again in the next turn.
@@ -104,6 +118,7 @@ impl<K: Key> Tracker<K> {
             crowds: SecondaryMap::new(),
             leaders: HashMap::new(),
             orphans: HashMap::new(),
+            expecting: BTreeSet::new(),
             waiting: BTreeSet::new(),
             killing: BTreeSet::new(),
             quiet: Vec::new(),
@@ -162,12 +177,28 @@ impl<K: Key> Tracker<K> {
     /// A process of the unit is a main process or command from now on: a new child, or one that MAINPID= names. The end
     /// of one that is not our child shows only when it has become that. False: there is no such process.
     pub fn add(&mut self, unit: K, pid: u32) -> bool {
+        self.expect(unit, false);
         let (Some(crowd), Some(process)) = (self.crowds.get_mut(unit), Process::hold(pid)) else { return false };
         crowd.leaders.push(process);
         crowd.sessions.push(pid);
         self.leaders.insert(pid, unit);
         self.orphans.remove(&pid);
         true
+    }
+
+    /// Its place is kept although nobody is in it, until a process of it comes ([`Tracker::add`]), or is given up.
+    pub fn expect(&mut self, unit: K, expected: bool) {
+        if expected {
+            self.expecting.insert(unit);
+        } else if self.expecting.remove(&unit) {
+            self.quiet.push(unit);
+        }
+    }
+
+    /// A process of the unit is where it was to be placed, as far as that can be seen.
+    pub fn has_entered(&self, unit: K, pid: u32) -> bool {
+        let cgroup = self.crowds.get(unit).and_then(|crowd| crowd.cgroup.as_ref());
+        cgroup.is_none_or(|cgroup| cgroup.members().contains(&pid))
     }
 
     /// The unit whose main process or command this is.
@@ -249,7 +280,8 @@ impl<K: Key> Tracker<K> {
     pub fn tidy(&mut self) {
         for unit in std::mem::take(&mut self.quiet) {
             let empty = |crowd: &Crowd| crowd.leaders.is_empty() && crowd.cgroup.as_ref().is_none_or(|c| c.remove());
-            if !self.waiting.contains(&unit) && self.crowds.get(unit).is_some_and(empty) {
+            let kept = self.waiting.contains(&unit) || self.expecting.contains(&unit);
+            if !kept && self.crowds.get(unit).is_some_and(empty) {
                 self.crowds.remove(unit);
             }
         }

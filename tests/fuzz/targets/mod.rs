@@ -4,12 +4,14 @@
 mod chunked;
 mod exchange;
 mod heads;
+mod preload;
 mod round_trip;
 pub mod strict;
 
 pub use chunked::chunked;
 pub use exchange::exchange;
 pub use heads::{proxy_protocol, request_head, response_head};
+pub use preload::preload;
 pub use round_trip::{answer, round_trip};
 
 /// A target by the name of its program.
@@ -19,6 +21,7 @@ pub fn target(name: &str) -> Option<fn(&[u8])> {
         "response_head" => response_head,
         "chunked" => chunked,
         "proxy_protocol" => proxy_protocol,
+        "preload" => preload,
         "round_trip" => round_trip,
         "answer" => answer,
         "exchange" => exchange,

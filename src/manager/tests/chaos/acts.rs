@@ -39,6 +39,16 @@ impl World {
                     self.exit(pid, if lucky { Exit::Code(0) } else { exit });
                 }
             }
+            Act::Hello(index) => {
+                if let Some(id) = pick(index, &self.forking) {
+                    self.hello(id);
+                }
+            }
+            Act::Unfork(index, fault) => {
+                let id = pick(index, &self.forking).unwrap_or_else(|| self.any(index));
+                self.forking.remove(&id);
+                self.event(Event::Unforked { unit: id, fault });
+            }
             Act::Say(index, notice) => self.event(Event::Notified(self.any(index), notice)),
             Act::MainPid(index) => self.another_main(index),
             Act::Fork(index) => {
@@ -59,6 +69,14 @@ impl World {
                 self.event(Event::Signalled);
             }
         }
+    }
+
+    /// What a template has forked is there.
+    pub(super) fn hello(&mut self, id: UnitId) {
+        self.forking.remove(&id);
+        self.next += 1;
+        self.processes.insert(self.next, (id, Role::Own(Step::Start)));
+        self.event(Event::Spawned(id, self.next));
     }
 
     /// Its program runs; some end in the same turn, before anything that follows from it is done.
@@ -98,4 +116,8 @@ impl World {
         }
         self.perform();
     }
+}
+
+fn pick(index: Index, from: &BTreeSet<UnitId>) -> Option<UnitId> {
+    (!from.is_empty()).then(|| index.index(from.len())).and_then(|n| from.iter().nth(n).copied())
 }
