@@ -17,6 +17,7 @@ fn a_template_says_what_it_read_and_holds_no_database() {
     let ready = template.ready();
     assert_eq!((&ready["schema"], &ready["databases_open"]), (&json!({ "primary": "1" }), &json!(0)), "{ready}");
     assert_eq!((&ready["warmed"], &ready["threads"]), (&json!([["/", 200]]), &json!([])), "{ready}");
+    assert_eq!(ready["notes"], json!([]), "{ready}");
     assert!(ready["engine"].as_str().is_some_and(|text| text.starts_with("rails 6.1")), "{ready}");
     let env = &ready["env"];
     assert_eq!(env["EVENT_TITLE"], json!(["db/seeds.rb:1"]), "{ready}");
@@ -287,10 +288,12 @@ fn a_pool_that_points_elsewhere_is_noticed_before_a_request_is_answered() {
            .then { |hash| config.instance_variable_set(:@configuration_hash, hash.merge(elsewhere)) }
          AnimalsRecord.connection_pool.disconnect!",
     ];
+    let template = Template::zoo("", &[], &script());
+    template.ready();
+    template.animals("south").bound();
     for sabotage in sabotages {
-        let template = Template::zoo(&format!("{elsewhere}\n{sabotage}"), &[], &script());
-        template.ready();
-        template.animals("south").error();
+        // Each child reads it anew.
+        fs::write(template.path("hook.rb"), format!("{elsewhere}\n{sabotage}")).expect("the hook");
         let (what, text) = template.animals("north").error();
         assert_eq!(what, "database", "{sabotage}: {text}");
     }
