@@ -47,6 +47,9 @@ const OF_ONE_START: [&str; 3] = ["NOTIFY_SOCKET", "INVOCATION_ID", "JOURNAL_STRE
 /// The same, whole families.
 const OF_ONE_START_FAMILIES: [&str; 2] = ["LISTEN_", "WATCHDOG_"];
 
+/// The place of a key in `env` when the application has listed its whole environment.
+const ALL: &str = "*";
+
 /// What the scripts give each child anew, unless they tell that it was read elsewhere.
 const REBOUND: [&str; 5] = ["DATABASE_URL", "SECRET_KEY_BASE", "RAILS_RELATIVE_URL_ROOT", "SCRIPT_NAME", "PORT"];
 
@@ -87,7 +90,9 @@ fn difference(key: &str, ready: &Ready, declared: &[String]) -> Option<Differenc
 fn was_read(key: &str, ready: &Ready) -> bool {
     let anew = is_of(key, &OF_ONE_START, &OF_ONE_START_FAMILIES);
     // Of a list that did not fit, all may have been read.
-    !anew && (ready.env.contains_key(key) || (ready.truncated && !REBOUND.contains(&key)))
+    !anew
+        && (ready.env.contains_key(key)
+            || ((ready.truncated || ready.env.contains_key(ALL)) && !REBOUND.contains(&key)))
 }
 
 /// In effect before anybody could see that it is read: no tenant may differ in it, declared or not.

@@ -63,11 +63,12 @@ impl Engine {
         }
     }
 
-    /// What runs the script, looked up in `PATH`.
-    fn interpreter(self) -> &'static str {
-        match self {
-            Self::Rails => "ruby",
-            Self::Wsgi => "python3",
+    /// What runs the script of this server: looked up in `PATH`, or that of the server's own virtual environment.
+    fn interpreter(self, server: &str) -> String {
+        match (self, server.rsplit_once('/')) {
+            (Self::Rails, _) => "ruby".to_owned(),
+            (Self::Wsgi, Some((directory, _))) => format!("{directory}/python3"),
+            (Self::Wsgi, None) => "python3".to_owned(),
         }
     }
 
@@ -205,7 +206,8 @@ fn template(draft: &Draft<'_>, runtime: &str, report: &mut Report) -> Option<Uni
         );
     }
     let script = Path::new(runtime).join("preload").join(engine.script()).display().to_string();
-    let exec_start = unit.service.exec_start[..at].iter().cloned().chain([engine.interpreter().to_owned(), script]);
+    let exec_start =
+        unit.service.exec_start[..at].iter().cloned().chain([engine.interpreter(&unit.service.exec_start[at]), script]);
     let hook = own.preload_hook.as_deref();
     let template = Template {
         engine,

@@ -68,6 +68,7 @@ mod operate;
 mod origin_itself;
 mod placement;
 mod pool;
+mod preload;
 mod preload_doctor;
 mod preload_script;
 mod preload_wsgi;

@@ -84,7 +84,7 @@ pub struct Tracker<K: Key = UnitId> {
     /// Children of ours that are no leaders, and whose they are. Asked once: it cannot change while they live.
     orphans: HashMap<u32, Option<K>>,
     /// Units whose next process is made by somebody else, and has still to say its pid.
-    expecting: BTreeSet<K>,
+    reserved: BTreeSet<K>,
     /// Units whose rest was said to be alive.
     waiting: BTreeSet<K>,
     /// Units that get SIGKILL again in the next turn.
@@ -118,7 +118,7 @@ impl<K: Key> Tracker<K> {
             crowds: SecondaryMap::new(),
             leaders: HashMap::new(),
             orphans: HashMap::new(),
-            expecting: BTreeSet::new(),
+            reserved: BTreeSet::new(),
             waiting: BTreeSet::new(),
             killing: BTreeSet::new(),
             quiet: Vec::new(),
@@ -177,7 +177,7 @@ impl<K: Key> Tracker<K> {
     /// A process of the unit is a main process or command from now on: a new child, or one that MAINPID= names. The end
     /// of one that is not our child shows only when it has become that. False: there is no such process.
     pub fn add(&mut self, unit: K, pid: u32) -> bool {
-        self.expect(unit, false);
+        self.reserve(unit, false);
         let (Some(crowd), Some(process)) = (self.crowds.get_mut(unit), Process::hold(pid)) else { return false };
         crowd.leaders.push(process);
         crowd.sessions.push(pid);
@@ -187,10 +187,10 @@ impl<K: Key> Tracker<K> {
     }
 
     /// Its place is kept although nobody is in it, until a process of it comes ([`Tracker::add`]), or is given up.
-    pub fn expect(&mut self, unit: K, expected: bool) {
-        if expected {
-            self.expecting.insert(unit);
-        } else if self.expecting.remove(&unit) {
+    pub fn reserve(&mut self, unit: K, reserved: bool) {
+        if reserved {
+            self.reserved.insert(unit);
+        } else if self.reserved.remove(&unit) {
             self.quiet.push(unit);
         }
     }
@@ -280,7 +280,7 @@ impl<K: Key> Tracker<K> {
     pub fn tidy(&mut self) {
         for unit in std::mem::take(&mut self.quiet) {
             let empty = |crowd: &Crowd| crowd.leaders.is_empty() && crowd.cgroup.as_ref().is_none_or(|c| c.remove());
-            let kept = self.waiting.contains(&unit) || self.expecting.contains(&unit);
+            let kept = self.waiting.contains(&unit) || self.reserved.contains(&unit);
             if !kept && self.crowds.get(unit).is_some_and(empty) {
                 self.crowds.remove(unit);
             }

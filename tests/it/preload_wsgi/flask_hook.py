@@ -1,0 +1,3 @@
+import os
+application.config["DATABASE"] = os.environ["DATABASE"]
+databases = [os.environ["DATABASE"]]
