@@ -1,10 +1,11 @@
 # The Ruby half of `preload = "rails"`: a template process, which boots a Rails application once and is forked for each tenant.
 #
-# tenantd starts it in the application's directory (`bundle exec ruby rails.rb`) with a control socket as descriptor 3: SEQPACKET,
-# one JSON object a message. It boots and warms the application on scratch databases, says "ready" and waits. At each
-# "fork" a child takes over the tenant's environment, binds everything to the tenant's own database, checks that it did, and becomes
-# an ordinary Puma. Whatever goes wrong in a child ends it with one line of reason, and tenantd starts the tenant the
-# ordinary way: a child never serves from a database that is not its tenant's.
+# tenantd starts it in the application's directory (`bundle exec ruby rails.rb …`; the other words only make room for the title
+# of the tenants) with a control socket as descriptor 3: SEQPACKET, one JSON object a message. It boots and warms the
+# application on scratch databases, says "ready" and waits. At each "fork" a child takes over the tenant's environment, binds
+# everything to the tenant's own database, checks that it did, and becomes an ordinary Puma. Whatever goes wrong ends the
+# child with one line of reason, and tenantd starts the tenant the ordinary way: a child never serves from a database that
+# is not its tenant's.
 #
 # For Ruby 3.1 to 3.4 and Rails 6.1 to 8. Tested with Rails 6.1 and Puma 5.6 only; where the versions differ, a respond_to?
 # decides and a comment names the version.
@@ -80,8 +81,10 @@ module Tenantd
 
       # Nobody may be listening any more, and the text may hold anything.
       def self.refuse(socket, error)
+        return unless socket.is_a?(BasicSocket)
+
         text = error.message.dup.force_encoding("UTF-8").scrub.lines.first(3).map(&:strip).join(" ")[0, 1000]
-        new(socket).send("error", "what" => error.is_a?(Refusal) ? error.what : "fork", "text" => text) if socket.is_a?(BasicSocket)
+        new(socket).send("error", "what" => error.is_a?(Refusal) ? error.what : "fork", "text" => text)
       rescue SystemCallError, IOError
         nil
       end
@@ -101,21 +104,22 @@ module Tenantd
       end
     end
 
-    # Who reads which variable while the application boots. What is made of it is the same in all tenants for ever: one that gives
-    # it another value must not be forked, unless the hook takes care. Reads by C libraries (getenv) are not seen.
+    # Who reads which variable while the application boots. What is made of it is the same in all tenants for ever: one that
+    # gives it another value must not be forked, unless the hook takes care. Reads by C libraries (getenv) are not seen.
     module Tracer
       ONE = %i[[] fetch key? has_key? include? member? assoc delete values_at slice].freeze
-      ALL = %i[each each_pair each_key each_value select filter reject except keys values to_a to_h to_hash inspect key rassoc
-               value? has_value?].freeze
+      ALL = %i[each each_pair each_key each_value select filter reject except keys values to_a to_h to_hash inspect key
+               rassoc value? has_value?].freeze
       PLACES = 3
       # Read before this script runs: by Ruby, Bundler and the C library.
-      START = %w[BUNDLE_GEMFILE BUNDLE_PATH BUNDLE_WITHOUT BUNDLE_WITH BUNDLE_APP_CONFIG GEM_HOME GEM_PATH RUBYOPT RUBYLIB LANG
-                 LC_ALL LC_CTYPE LD_PRELOAD MALLOC_ARENA_MAX MALLOC_CONF RUBY_YJIT_ENABLE].freeze
+      START = %w[BUNDLE_GEMFILE BUNDLE_PATH BUNDLE_WITHOUT BUNDLE_WITH BUNDLE_APP_CONFIG GEM_HOME GEM_PATH RUBYOPT RUBYLIB
+                 LANG LC_ALL LC_CTYPE LD_PRELOAD MALLOC_ARENA_MAX MALLOC_CONF RUBY_YJIT_ENABLE].freeze
       # A child evaluates these again, …
-      AGAIN = %w[config/database.yml config/puma.rb config.ru config/cable.yml config/storage.yml].map { |name| "#{ROOT}/#{name}" }
-      # … binds these again as far as Rails itself has read them (what an application makes of them counts), and is given those.
+      AGAIN = %w[database.yml puma.rb cable.yml storage.yml ../config.ru].map { |name| File.expand_path("config/#{name}", ROOT) }
+      # … binds these again as far as Rails itself has read them (what an application makes of them counts), …
       REBOUND = /\A(.+_)?DATABASE_URL\z|\ASECRET_KEY_BASE\z|\ARAILS_RELATIVE_URL_ROOT\z/
       RAILS = %r{/gems/(rails|railties|active|action)[a-z_]*-\d}
+      # … and is given these by tenantd.
       GIVEN = /\A(NOTIFY_SOCKET|LISTEN_(FDS|PID|FDNAMES)|WATCHDOG_(PID|USEC))\z/
       READS = Module.new
 
@@ -155,7 +159,8 @@ module Tenantd
           inside = place.delete_prefix("#{ROOT}/")
           return "gem #{$1}: #{$2}" if inside =~ %r{/gems/([^/]+-\d[^/]*)/(.+)}
 
-          %w[rubylibdir vendordir].reduce(inside) { |path, key| path.sub(/\A#{Regexp.escape(RbConfig::CONFIG[key])}./, "ruby: ") }
+          libraries = RbConfig::CONFIG.values_at("rubylibdir", "vendordir")
+          libraries.reduce(inside) { |path, library| path.sub(/\A#{Regexp.escape(library)}./, "ruby: ") }
         end
 
         private
@@ -185,8 +190,9 @@ module Tenantd
           names = %i[@owner_to_pool_manager @connection_name_to_pool_manager] # 6.1 and 7.0; 7.1 and later
           names.filter_map { |ivar| handler.instance_variable_get(ivar) }.first.values.flat_map do |manager|
             roles = manager.respond_to?(:role_names) ? manager.role_names : [name]
-            places = roles.product(manager.shard_names.uniq).select { |role, shard| manager.get_pool_config(role, shard) }
-            places.map { |role, shard| manager.get_pool_config(role, shard).then { |pool| [handler, owner(pool), role, shard, pool] } }
+            roles.product(manager.shard_names.uniq).filter_map do |role, shard|
+              pool = manager.get_pool_config(role, shard) and [handler, owner(pool), role, shard, pool]
+            end
           end
         end
       end
@@ -253,9 +259,10 @@ module Tenantd
           here = configs.select { |config| config.env_name == Rails.env }
           here.map do |config|
             adapter, database = config.configuration_hash.values_at(:adapter, :database)
-            adapter == "sqlite3" or Preload.refuse("database", "preload is for SQLite only: #{config.name} is of #{adapter.inspect}")
+            adapter == "sqlite3" or Preload.refuse("database", "preload is for SQLite only: #{config.name} has #{adapter.inspect}")
             database == ":memory:" and Preload.refuse("database", "#{config.name} is in memory: a tenant has none to bind to")
-            source = here.find { |other| config.replica? && !other.replica? && other.configuration_hash[:database] == database } || config
+            same = here.select { |other| !other.replica? && other.configuration_hash[:database] == database }
+            source = config.replica? && same.first || config
             hash = config.configuration_hash.except(:url).merge(database: "#{@directory}/#{source.name}.sqlite3")
             ActiveRecord::DatabaseConfigurations::HashConfig.new(config.env_name, config.name, hash)
           end
@@ -264,6 +271,7 @@ module Tenantd
         # Tables for each database, where the application has not made them while booting.
         def fill
           ActiveRecord::Migration.verbose = false
+          kept = ActiveRecord::Base.connection_db_config
           ActiveRecord::Base.configurations.configurations.reject(&:replica?).each do |config|
             # schema.rb speaks to ActiveRecord::Base, so that this has to be there for the moment.
             ActiveRecord::Base.establish_connection(config).with_connection do |connection|
@@ -271,8 +279,7 @@ module Tenantd
               @schema[config.name] = Pools.version(connection)
             end
           end
-        ensure
-          ActiveRecord::Base.establish_connection
+          ActiveRecord::Base.establish_connection(kept)
         end
 
         private
@@ -281,7 +288,8 @@ module Tenantd
           prefix = ActiveRecord::Base.configurations.primary?(config.name) ? "" : "#{config.name}_"
           ruby, sql = "#{ROOT}/db/#{prefix}schema.rb", "#{ROOT}/db/#{prefix}structure.sql"
           return load(ruby) if File.exist?(ruby)
-          return connection.raw_connection.execute_batch(File.read(sql)) if File.exist?(sql)
+          text = File.read(sql).gsub(/^CREATE TABLE sqlite_.*;$/, "") if File.exist?(sql) # what SQLite makes itself, and refuses
+          return connection.raw_connection.execute_batch(text) if text
 
           owner = connection.respond_to?(:migration_context) ? connection : connection.pool # of the pool from 7.2 on
           owner.migration_context.migrate
@@ -289,9 +297,9 @@ module Tenantd
       end
     end
 
-    # Without a SECRET_KEY_BASE of all tenants the template boots with a random one. Nothing made of it may be left at the first fork,
-    # or one tenant would sign with another's key. (SECRET_KEY_BASE_DUMMY of Rails 7.1 is no help: with it Rails writes
-    # tmp/local_secret.txt, and asks for SECRET_KEY_BASE no more.)
+    # Without a SECRET_KEY_BASE of all tenants the template boots with a random one. Nothing made of it may be left at the
+    # first fork, or one tenant would sign with another's key. (SECRET_KEY_BASE_DUMMY of Rails 7.1 is no help: with it Rails
+    # writes tmp/local_secret.txt, and asks for SECRET_KEY_BASE no more.)
     module Secret
       # Keeps a fingerprint of each key that is made, to know it again.
       module Derived
@@ -441,7 +449,7 @@ module Tenantd
       # What an application makes of its database while booting, it makes of the scratch one, for all tenants.
       def reads_of_database(&block)
         seen = lambda do |*, payload|
-          next if payload[:name] == "SCHEMA" || !payload[:sql].start_with?("SELECT")
+          next if payload[:name] == "SCHEMA" || !payload[:sql].match?(/\ASELECT (?!sqlite_version)/)
 
           frames = caller_locations(1, 80).select { |frame| frame.path.start_with?(ROOT) && !frame.path.include?("/gems/") }
           next if frames.empty? || frames.any? { |frame| frame.path.start_with?("#{ROOT}/db/") } # it makes its tables
