@@ -65,7 +65,7 @@ fn each_fork_answers_from_its_own_database_with_its_own_cookie() {
 
 /// The session in a cookie, opened with the secret of this event as an ordinary Rails would.
 #[track_caller]
-fn session(name: &str, cookie: &str) -> String {
+pub fn session(name: &str, cookie: &str) -> String {
     let open = "require 'active_support/all'; require 'cgi'
         key = ActiveSupport::KeyGenerator.new(ARGV[0], iterations: 1000).generate_key('authenticated encrypted cookie', 32)
         name, value = ARGV[1][/[^;]+/].split('=', 2)

@@ -305,7 +305,7 @@ pub fn sqlite(database: &Path, sql: &str) {
 }
 
 /// A database as an ordinary start of the showcase makes it.
-fn blank() -> &'static Path {
+pub fn blank() -> &'static Path {
     static BLANK: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = BLANK.get_or_init(|| {
         let directory = tempfile::tempdir().expect("a directory");

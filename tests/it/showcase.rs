@@ -48,13 +48,14 @@ pub struct Showcase {
     events: Vec<String>,
     service: String,
     variables: String,
+    secret: String,
     jobs: bool,
 }
 
 /// Tenants of these names.
 pub fn showcase(events: &[&str]) -> Showcase {
     let events = events.iter().map(|&name| name.to_owned()).collect();
-    Showcase { events, service: String::new(), variables: String::new(), jobs: false }
+    Showcase { events, service: String::new(), variables: String::new(), secret: "not a secret".into(), jobs: false }
 }
 
 impl Showcase {
@@ -68,6 +69,12 @@ impl Showcase {
     /// A variable of the tenants.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push_str(&format!("{name} = \"{value}\"\n"));
+        self
+    }
+
+    /// Their key, instead of one for all: `the secret of %i`.
+    pub fn secret(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.secret);
         self
     }
 
@@ -97,9 +104,9 @@ impl Showcase {
     }
 
     fn text(&self, template: &str) -> String {
-        let cache = cache().display();
+        let (cache, secret) = (cache().display(), &self.secret);
         let mut shared = format!(
-            "SHOWCASE_TEST = \"1\"\nSECRET_KEY_BASE = \"not a secret\"\n\
+            "SHOWCASE_TEST = \"1\"\nSECRET_KEY_BASE = \"{secret}\"\n\
              BUNDLE_GEMFILE = \"{cache}/Gemfile\"\nBOOTSNAP_CACHE_DIR = \"{cache}\"\n"
         );
         if self.jobs {

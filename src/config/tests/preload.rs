@@ -53,7 +53,7 @@ fn a_template_is_a_unit_of_its_own_and_no_tenant() {
     assert!(template.route.is_none() && template.socket.is_none() && template.wanted_by.is_empty());
     assert!(!template.sandbox.is_set(), "the pages that all share are charged to it");
     let service = &template.service;
-    assert_eq!(service.exec_start, words(&["bundle", "exec", "ruby", "/run/t/preload/rails.rb"]));
+    let boot = ["bundle", "exec", "ruby", "/run/t/preload/rails.rb"];
     assert_eq!((service.kind, service.restart), (ServiceType::Notify, Restart::Always));
     assert_eq!((service.notify_access, service.preload, service.idle_stop), (NotifyAccess::None, None, None));
     assert_eq!(
@@ -69,6 +69,8 @@ fn a_template_is_a_unit_of_its_own_and_no_tenant() {
     assert_eq!((about.warm.clone(), about.idle_stop), (words(&["/"]), boston.service.idle_stop));
     let argv = ["puma", "-C", "config/puma.rb", "-b", "unix:///run/t/web@.preload.sock", "config.ru"];
     assert_eq!(about.argv, words(&argv));
+    // Its words make room for the title of a process.
+    assert_eq!(service.exec_start, words(&[&boot[..], &argv].concat()));
     assert_eq!(unlike(template, boston), None);
 }
 
@@ -102,7 +104,7 @@ fn gunicorn_has_the_python_of_its_own() {
         let text =
             WEB.replace(puma, &format!("\"{command}\"")).replace("\"rails\"\n[service.env", "\"wsgi\"\n[service.env");
         let template = with(&text).remove(1);
-        assert_eq!(template.service.exec_start, words(&[python, "/run/t/preload/wsgi.py"]));
+        assert_eq!(template.service.exec_start[..2], words(&[python, "/run/t/preload/wsgi.py"]));
         assert!(template.template.is_some_and(|about| about.hook.ends_with("tenant_fork.py")));
     }
 }
