@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::harness::Init;
-use crate::preload_rails::{TEMPLATE, prepare, preloaded, process};
+use crate::preload_rails::{TEMPLATE, preloaded, prepare, process};
 use crate::preload_release::{CURRENT, release};
 use crate::procfs;
 use crate::setup::Setup;
@@ -26,8 +26,22 @@ supplementary_groups = ["games", "daemon"]
 
 /// Of /proc/PID/status: whose it is, what it may, and what it does with signals.
 const STATUS: [&str; 16] = [
-    "Uid", "Gid", "Groups", "Umask", "SigBlk", "SigIgn", "SigCgt", "CapInh", "CapPrm", "CapEff", "CapBnd",
-    "CapAmb", "NoNewPrivs", "Seccomp", "Cpus_allowed", "Mems_allowed",
+    "Uid",
+    "Gid",
+    "Groups",
+    "Umask",
+    "SigBlk",
+    "SigIgn",
+    "SigCgt",
+    "CapInh",
+    "CapPrm",
+    "CapEff",
+    "CapBnd",
+    "CapAmb",
+    "NoNewPrivs",
+    "Seccomp",
+    "Cpus_allowed",
+    "Mems_allowed",
 ];
 
 /// Links of /proc/PID.
@@ -40,11 +54,15 @@ const FILES: [&str; 8] =
 
 /// What is known of the process from outside.
 fn outside(pid: u32) -> BTreeMap<String, String> {
-    let read = |name: &str| fs::read(format!("/proc/{pid}/{name}")).map(|text| String::from_utf8_lossy(&text).into_owned());
+    let read =
+        |name: &str| fs::read(format!("/proc/{pid}/{name}")).map(|text| String::from_utf8_lossy(&text).into_owned());
     let status = read("status").expect("a process");
     let fields = status.lines().filter_map(|line| line.split_once(':')).filter(|(name, _)| STATUS.contains(name));
-    let mut all: BTreeMap<String, String> = fields.map(|(name, text)| (name.to_owned(), text.trim().to_owned())).collect();
-    let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).map_or_else(|e| e.to_string(), |path| path.display().to_string());
+    let mut all: BTreeMap<String, String> =
+        fields.map(|(name, text)| (name.to_owned(), text.trim().to_owned())).collect();
+    let link = |name: &str| {
+        fs::read_link(format!("/proc/{pid}/{name}")).map_or_else(|e| e.to_string(), |path| path.display().to_string())
+    };
     all.extend(LINKS.map(|name| (name.to_owned(), link(name))));
     let whole = |name: &str| read(name).unwrap_or_default().trim_end_matches(['\0', ' ']).to_owned();
     all.extend(FILES.map(|name| (name.to_owned(), whole(name))));
