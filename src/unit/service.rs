@@ -130,7 +130,8 @@ section! {
         /// Tenants are forked from a template that has booted the application once, unit NAME@.preload: `rails` (on Puma) or
         /// `wsgi` (Python on gunicorn). Where that cannot be, a tenant is started by `exec_start` as ever, and `status` says why.
         preload: Option<Engine> = None;
-        /// Paths that the template asks the application for, on an empty database, before the first fork; default ["/"].
+        /// Paths that the template asks the application for before the first fork, so that their views are compiled once for
+        /// all; default ["/"]. The database is an empty one, with what db/preload_seeds.rb puts into it, if there is one.
         preload_warm: Vec<String> as warm_paths = vec!["/".into()];
         /// A file below `working_directory` that each forked tenant runs before its first request, to make its own what the
         /// application has read from the environment; default "config/tenant_fork.rb" (for `wsgi` "tenant_fork.py"), if there is one.
