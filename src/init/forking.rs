@@ -160,8 +160,8 @@ impl Init {
 
     /// A process of the unit from now on; it waits until we know it as such.
     fn child_hello(&mut self, id: UnitId, pid: u32) {
-        // A process that is somebody's already cannot be another's.
-        if self.tracker.leads(pid).is_some() || !self.tracker.add(id, pid) {
+        // A process that is somebody's already cannot be another's, and of a template's own child nobody tells us the end.
+        if self.tracker.leads(pid).is_some() || self.tracker.is_born_of_leader(pid) || !self.tracker.add(id, pid) {
             return self.not_forked(id, format!("no new process says hello (pid {pid})"), true);
         }
         let Some(forking) = self.preload.forks.get_mut(id) else { return };

@@ -97,16 +97,13 @@ fn talking(service: &str) -> Setup {
     setup.unit("showcase@.toml.d/where.toml", CURRENT)
 }
 
-/// What the application sees of itself, but for its pid.
+/// What the application sees of itself, but for its pid; Puma has taken LISTEN_PID out when it took the socket.
 #[track_caller]
 fn inside(init: &Init, event: &str) -> Value {
     let mut who = init.get(&format!("/{event}/whoami.json")).expect(200).json();
-    let pid = who["pid"].to_string();
-    assert_eq!(who["env"]["LISTEN_PID"], pid.as_str());
     for key in ["pid", "request_id"] {
         who[key] = Value::Null;
     }
-    who["env"]["LISTEN_PID"] = Value::Null;
     who
 }
 

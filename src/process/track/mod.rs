@@ -206,6 +206,11 @@ impl<K: Key> Tracker<K> {
         self.leaders.get(&pid).copied()
     }
 
+    /// Its parent is somebody's main process or command, which is told its end in our place.
+    pub fn is_born_of_leader(&self, pid: u32) -> bool {
+        proc::parent(pid).is_some_and(|parent| self.leads(parent).is_some())
+    }
+
     /// The unit of any process, as long as it is not reaped.
     pub fn owner(&self, pid: u32) -> Option<K> {
         self.leads(pid).or_else(|| marked(&self.crowds, self.proc, pid))

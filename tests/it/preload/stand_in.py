@@ -40,14 +40,14 @@ def tenant(fork, how, reply, stdout, stderr, listener, *cgroup):
     if how in ("schema", "hook", "strange"):
         say(reply, "error", {"what": how, "text": "the stand-in says so"})
         os._exit(1)
-    if how == "gate":
-        open("at_gate", "w").close()
-        wait_for("gate")
     os.setsid()
     for descriptor in cgroup:
         os.write(descriptor, b"0")
     for number, *limits in fork["limits"]:
         resource.setrlimit(number, [resource.RLIM_INFINITY if limit is None else limit for limit in limits])
+    if how == "gate":
+        open("at_gate", "w").close()
+        wait_for("gate")
     say(reply, "bound", {"databases": [fork["id"]]})
     if how == "ends_bound":
         os.kill(os.getpid(), signal.SIGKILL)
