@@ -1,6 +1,7 @@
 //! What good configurations mean: defaults, templates, and which layer wins.
 
 mod daemon;
+mod preload;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -73,7 +73,8 @@ impl Init {
             return Err(format!("a new release is there, and {then}").into());
         }
         let Some(unit) = self.manager.unit(id) else { return Err("the unit is gone".to_owned().into()) };
-        let Some(Live { wire, like, environment: theirs, ready: Some(ready), .. }) = self.preload.current(template)
+        let Some(Live { wire, like, environment: theirs, declared, ready: Some(ready), .. }) =
+            self.preload.current(template)
         else {
             return Err("its template is not ready".to_owned().into());
         };
@@ -85,7 +86,7 @@ impl Init {
             return Err("what it needs cannot be had".to_owned().into());
         }
         let environment = passed(environment, unit.name.prefix());
-        let differences = preload::verdict(theirs, ready, &environment, &about.declared);
+        let differences = preload::verdict(theirs, ready, &environment, declared);
         if !differences.is_empty() {
             let hook = about.hook.strip_prefix(like.service.working_directory.as_deref().unwrap_or(Path::new("/")));
             let hook = hook.unwrap_or(&about.hook).to_string_lossy();

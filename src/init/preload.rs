@@ -46,6 +46,8 @@ pub(super) struct Live {
     pub like: Unit,
     /// What it was started with.
     pub environment: BTreeMap<String, String>,
+    /// The keys that the hook takes care of; without the file, nobody does.
+    pub declared: Vec<String>,
     /// What it has booted.
     release: Option<Release>,
     /// What it said when it had booted.
@@ -133,11 +135,12 @@ impl Init {
         let Some(like) = self.manager.unit(id).cloned() else { return };
         let Some(Template { argv, warm, hook, hook_required, declared, .. }) = like.template.as_deref() else { return };
         let hook = Some(hook.as_path()).filter(|hook| *hook_required || hook.exists());
+        let declared: &[String] = if hook.is_some() { declared } else { &[] };
         let boot = Boot { argv, warm, hook, hook_required: *hook_required, declared };
         let sent = boot.encode().map_err(|error| error.to_string());
         let sent = sent.and_then(|message| control.ours.send(&message, &[]).map_err(|error| error.to_string()));
-        let release = Release::of(&like);
-        let live = Live { id, pid, wire: control.ours, like, environment, release, ready: None };
+        let (declared, release) = (declared.to_vec(), Release::of(&like));
+        let live = Live { id, pid, wire: control.ours, like, environment, declared, release, ready: None };
         let key = self.preload.live.insert(live);
         match sent {
             Ok(()) => self.watch(Source::Template(data(key))),

@@ -128,7 +128,9 @@ pub fn unlike(template: &Unit, tenant: &Unit) -> Option<&'static str> {
     let Some(Template { engine, .. }) = template.template.as_deref() else { return Some("preload") };
     let (ours, theirs) = (&template.service, &tenant.service);
     let prefix = |command: &[String], at: Option<usize>| at.map(|at| command[..at].to_vec());
-    let own = prefix(&ours.exec_start, ours.exec_start.len().checked_sub(2));
+    let script = |word: &String| Path::new(word).file_name() == Some(engine.script().as_ref());
+    let script = ours.exec_start.iter().position(script);
+    let own = prefix(&ours.exec_start, script.and_then(|at| at.checked_sub(1)));
     let user = |service: &Service| (service.user.clone(), service.group.clone(), service.supplementary_groups.clone());
     // Without a user of its own it is who we are, and can become anybody that we can.
     let same_user = ours.user.is_none() && ours.group.is_none() || user(ours) == user(theirs);
@@ -208,10 +210,13 @@ fn template(draft: &Draft<'_>, runtime: &str, report: &mut Report) -> Option<Uni
     let script = Path::new(runtime).join("preload").join(engine.script()).display().to_string();
     let exec_start =
         unit.service.exec_start[..at].iter().cloned().chain([engine.interpreter(&unit.service.exec_start[at]), script]);
+    // The script does not read them: they make room for the title of a tenant's process.
+    let argv = server_words(&lower, &name, runtime, layers);
+    let exec_start = exec_start.chain(argv.iter().cloned());
     let hook = own.preload_hook.as_deref();
     let template = Template {
         engine,
-        argv: server_words(&lower, &name, runtime, layers),
+        argv,
         warm: own.preload_warm.clone(),
         hook: working_directory.join(hook.unwrap_or(engine.hook())),
         hook_required: hook.is_some(),

@@ -39,8 +39,9 @@ const GUNICORN: &str = "#!/bin/sh\nexec \"$ORIGIN\"\n";
 
 /// Tenants and what their template does wrong for each; for all of them, by `shared`.
 fn setup(tenants: &[(&str, &str)], shared: &str) -> Setup {
-    let instance =
-        |(name, how): &(&str, &str)| format!("[[instance]]\nname = \"{name}\"\nenvironment = {{ BEHAVE = \"{how}\" }}\n");
+    let instance = |(name, how): &(&str, &str)| {
+        format!("[[instance]]\nname = \"{name}\"\nenvironment = {{ BEHAVE = \"{how}\" }}\n")
+    };
     let instances: String = tenants.iter().map(instance).collect();
     let setup = Init::new().unit("web@.toml", &(UNIT.replace("@SHARED@", shared) + &instances));
     let directory = setup.path().display().to_string();
@@ -185,7 +186,10 @@ fn hello_twice() {
 
 #[test]
 fn a_death_between_hello_and_bound() {
-    faulty("ends_early", &["what was forked ended without a word", "what was forked ended before it had its databases"]);
+    faulty(
+        "ends_early",
+        &["what was forked ended without a word", "what was forked ended before it had its databases"],
+    );
 }
 
 #[test]

@@ -6,8 +6,9 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use crate::client::{Connection, request_head};
 use crate::harness::{eventually, ran, signal};
-use crate::preload_template::{Template, open_files, receive, script, showcase_hook, sqlite};
+use crate::preload_template::{Template, Tenant, open_files, receive, script, showcase_hook, sqlite};
 use crate::procfs;
 
 #[test]
@@ -16,6 +17,7 @@ fn a_template_says_what_it_read_and_holds_no_database() {
     let ready = template.ready();
     assert_eq!((&ready["schema"], &ready["databases_open"]), (&json!({ "primary": "1" }), &json!(0)), "{ready}");
     assert_eq!((&ready["warmed"], &ready["threads"]), (&json!([["/", 200]]), &json!([])), "{ready}");
+    assert_eq!(ready["notes"], json!([]), "{ready}");
     assert!(ready["engine"].as_str().is_some_and(|text| text.starts_with("rails 6.1")), "{ready}");
     let env = &ready["env"];
     assert_eq!(env["EVENT_TITLE"], json!(["db/seeds.rb:1"]), "{ready}");
@@ -166,6 +168,69 @@ fn a_template_that_is_ended_while_it_boots_leaves_no_scratch_directory() {
     assert_eq!(fs::read_dir(template.path("tmp")).expect("tmp").count(), 1);
 }
 
+/// A frame of a client, under a mask of zeros.
+fn frame(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).ok().filter(|&length| length < 126).expect("a short text");
+    [&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat()
+}
+
+/// Reads frames of a server until a text has this in it.
+#[track_caller]
+fn wait_for(cable: &mut Connection, wanted: &str) {
+    loop {
+        let head = cable.exactly(2).expect("a frame");
+        let length = match head[1] {
+            126 => cable.exactly(2).expect("a length").iter().fold(0, |all, &byte| all << 8 | usize::from(byte)),
+            length => usize::from(length),
+        };
+        let text = cable.exactly(length).expect("a text");
+        if String::from_utf8_lossy(&text).contains(wanted) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn the_cable_and_the_jobs_of_a_fork_work_and_stay_its_own() {
+    let template = Template::showcase(&showcase_hook(), &[]);
+    template.ready();
+    let [boston, nyc] = ["boston", "nyc"].map(|name| template.event(name).bound());
+    let mut cable = boston.connect();
+    let fields = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Origin", "http://localhost"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+    ];
+    cable.send(&request_head("GET", "/boston/cable", &fields, 0)).expect("a request");
+    assert_eq!(cable.head().expect("a head").status, 101);
+    wait_for(&mut cable, "welcome");
+    cable.send(&frame(r#"{"command":"subscribe","identifier":"{\"channel\":\"DisplayChannel\"}"}"#)).expect("a frame");
+    wait_for(&mut cable, "confirm_subscription");
+    let score = json!({ "heat": 1, "couple": 101, "judge": "A", "value": 7 }).to_string();
+    let json = [("Content-Type", "application/json"), ("Accept", "application/json")];
+    boston.connect().request("POST", "/boston/scores.json", &json, score.as_bytes()).expect("an answer").expect(201);
+    wait_for(&mut cable, "\"score\"");
+    wait_for(&mut cable, "\"totals\"");
+    let tallies = |tenant: &Tenant, name: &str| tenant.get(&format!("/{name}/tallies.json")).expect(200).json();
+    eventually("the job ran", || tallies(&boston, "boston").as_array().is_some_and(|all| all.len() == 1));
+    assert_eq!(tallies(&nyc, "nyc"), json!([]));
+}
+
+#[test]
+fn who_cannot_become_the_user_of_the_tenant_is_refused() {
+    let template = Template::showcase("", &[]);
+    template.ready();
+    // The namespace has no such user.
+    let order = template.message(&[]).replace("\"user\":null", r#""user":{"uid":4242,"gid":4242,"groups":[4242]}"#);
+    let tenant = template.order(&order, 4);
+    receive(&tenant.reply).expect("hello");
+    tenant.go();
+    let (what, text) = tenant.error();
+    assert!(what == "user" && text.contains("Errno::"), "{what}: {text}");
+}
+
 /// What Rails signs with this secret: the three verifiers of the zoo's answer.
 #[track_caller]
 fn signed(secret: &str) -> Value {
@@ -202,12 +267,9 @@ fn every_pool_role_and_shard_is_the_tenants_and_so_is_all_else() {
 /// The trap of every such template: one pool is left where it was, and each tenant answers 200 from a stranger's database.
 #[test]
 fn a_pool_that_points_elsewhere_is_noticed_before_a_request_is_answered() {
-    let replace = "Pools.each.to_a.each { |*where, config| Pools.replace(*where, config, counterpart(config)) }";
+    let replace = "pools.each { |*where, old| Pools.replace(";
     for left_out in ["ActiveRecord::Base", "AnimalsRecord"] {
-        let sabotaged = replace.replace(
-            "each { |*where, config|",
-            &format!("each {{ |*where, config| next if where[1].name == '{left_out}';"),
-        );
+        let sabotaged = replace.replace("old| ", &format!("old| next if where[1].name == '{left_out}'; "));
         let script = script();
         assert!(script.contains(replace), "the script has changed: sabotage it anew");
         let template = Template::zoo("", &[], &script.replace(replace, &sabotaged));
@@ -226,10 +288,12 @@ fn a_pool_that_points_elsewhere_is_noticed_before_a_request_is_answered() {
            .then { |hash| config.instance_variable_set(:@configuration_hash, hash.merge(elsewhere)) }
          AnimalsRecord.connection_pool.disconnect!",
     ];
+    let template = Template::zoo("", &[], &script());
+    template.ready();
+    template.animals("south").bound();
     for sabotage in sabotages {
-        let template = Template::zoo(&format!("{elsewhere}\n{sabotage}"), &[], &script());
-        template.ready();
-        template.animals("south").error();
+        // Each child reads it anew.
+        fs::write(template.path("hook.rb"), format!("{elsewhere}\n{sabotage}")).expect("the hook");
         let (what, text) = template.animals("north").error();
         assert_eq!(what, "database", "{sabotage}: {text}");
     }

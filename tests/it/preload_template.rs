@@ -182,7 +182,7 @@ impl Template {
         let (message, pid) = receive(&tenant.reply).unwrap_or_else(|| panic!("no hello\n{}", self.log()));
         assert_eq!(message, json!({ "v": 1, "hello": {} }), "{}", self.log());
         tenant.pid = pid;
-        send(&tenant.reply, br#"{"v":1,"go":{}}"#, &[]);
+        tenant.go();
         tenant
     }
 
@@ -255,10 +255,18 @@ impl Tenant {
         (what, text)
     }
 
+    /// Lets it become the tenant.
+    pub fn go(&self) {
+        send(&self.reply, br#"{"v":1,"go":{}}"#, &[]);
+    }
+
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.listener.local_addr().expect("an address")).expect("a connection")
+    }
+
     #[track_caller]
     pub fn get(&self, target: &str) -> Reply {
-        let mut connection = Connection::open(self.listener.local_addr().expect("an address")).expect("a connection");
-        connection.get(target).expect("an answer")
+        self.connect().get(target).expect("an answer")
     }
 
     pub fn pid(&self) -> u32 {

@@ -72,7 +72,7 @@ end
     ),
     (
         "db/animals_structure.sql",
-        "CREATE TABLE animals (id integer PRIMARY KEY, name varchar);\n\
+        "CREATE TABLE sqlite_sequence(name,seq);\nCREATE TABLE animals (id integer PRIMARY KEY, name varchar);\n\
          CREATE TABLE schema_migrations (version varchar PRIMARY KEY);\nINSERT INTO schema_migrations VALUES ('2');\n",
     ),
 ];

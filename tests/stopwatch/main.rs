@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! stopwatch first-byte ADDRESS TARGET        one GET on a new connection
+//! stopwatch together ADDRESS TARGET …        one GET of each at once, until the last has its answer
 //! stopwatch by-hand PROGRAM [ARG …]          a request queued on a unix socket, then the program started with LISTEN_FDS
 //! stopwatch listening ADDRESS PROGRAM [ARG …]   the program started, until it takes a connection; then killed
 //! stopwatch respond BYTES                    a tenant that answers every request with so many bytes
@@ -11,6 +12,7 @@
 //! stopwatch trickle ADDRESS COUNT               so many clients that send a byte now and then; until killed
 //! stopwatch sip ADDRESS TARGET COUNT            so many clients that read a little now and then; until killed
 //! stopwatch logins ADDRESS TARGET CONCURRENCY   GETs, each with a name of its own; until killed: how many were answered
+//! stopwatch pages ADDRESS COUNT TARGET …     so many GETs of whole pages, one after the other
 //! stopwatch upload|download ADDRESS TARGET BYTES   one large body: milliseconds
 //!
 //! stopwatch reap DIRECTORY SOCKET|- -- INIT       beneath which `flood COUNT DIRECTORY` runs
@@ -29,6 +31,7 @@ mod control;
 mod flood;
 mod logins;
 mod namespace;
+mod pages;
 mod rate;
 mod respond;
 mod supervise;
@@ -56,6 +59,7 @@ fn main() -> Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let took = match words.as_slice() {
         ["first-byte", address, target] => first_byte(address.parse()?, target)?,
+        ["together", address, targets @ ..] => pages::together(address.parse()?, targets)?,
         ["by-hand", command @ ..] if !command.is_empty() => by_hand(command)?,
         ["respond", bytes] => return respond::respond(bytes.parse()?),
         ["listening", address, command @ ..] if !command.is_empty() => listening(address.parse()?, command)?,
@@ -78,6 +82,7 @@ fn of_clients(words: &[&str]) -> Result<()> {
         ["trickle", address, count] => clients::trickle(address.parse()?, count.parse()?),
         ["sip", address, target, count] => clients::sip(address.parse()?, target, count.parse()?),
         ["logins", address, target, concurrency] => logins::logins(address.parse()?, target, concurrency.parse()?),
+        ["pages", address, count, targets @ ..] => pages::pages(address.parse()?, count.parse()?, targets),
         ["upload", address, target, bytes] => clients::upload(address.parse()?, target, bytes.parse()?),
         ["download", address, target, bytes] => clients::download(address.parse()?, target, bytes.parse()?),
         _ => of_an_init(&words.split(|word| *word == "--").collect::<Vec<_>>()),
