@@ -212,7 +212,7 @@ fn template(draft: &Draft<'_>, runtime: &str, report: &mut Report) -> Option<Uni
         unit.service.exec_start[..at].iter().cloned().chain([engine.interpreter(&unit.service.exec_start[at]), script]);
     // The script does not read them: they make room for the title of a tenant's process.
     let argv = server_words(&lower, &name, runtime, layers);
-    let exec_start = exec_start.chain(argv.iter().cloned());
+    let exec_start = exec_start.chain(argv.clone());
     let hook = own.preload_hook.as_deref();
     let template = Template {
         engine,
