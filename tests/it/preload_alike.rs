@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::harness::Init;
-use crate::preload_rails::{TEMPLATE, prepare, preloaded, process};
+use crate::preload_rails::{TEMPLATE, preloaded, prepare, process};
 use crate::preload_release::{CURRENT, release};
 use crate::procfs;
 use crate::setup::Setup;
@@ -26,8 +26,22 @@ supplementary_groups = ["games", "daemon"]
 
 /// Of /proc/PID/status: whose it is, what it may, and what it does with signals.
 const STATUS: [&str; 16] = [
-    "Uid", "Gid", "Groups", "Umask", "SigBlk", "SigIgn", "SigCgt", "CapInh", "CapPrm", "CapEff", "CapBnd",
-    "CapAmb", "NoNewPrivs", "Seccomp", "Cpus_allowed", "Mems_allowed",
+    "Uid",
+    "Gid",
+    "Groups",
+    "Umask",
+    "SigBlk",
+    "SigIgn",
+    "SigCgt",
+    "CapInh",
+    "CapPrm",
+    "CapEff",
+    "CapBnd",
+    "CapAmb",
+    "NoNewPrivs",
+    "Seccomp",
+    "Cpus_allowed",
+    "Mems_allowed",
 ];
 
 /// Links of /proc/PID.
@@ -40,14 +54,22 @@ const FILES: [&str; 8] =
 
 /// What is known of the process from outside.
 fn outside(pid: u32) -> BTreeMap<String, String> {
-    let read = |name: &str| fs::read(format!("/proc/{pid}/{name}")).map(|text| String::from_utf8_lossy(&text).into_owned());
+    let read =
+        |name: &str| fs::read(format!("/proc/{pid}/{name}")).map(|text| String::from_utf8_lossy(&text).into_owned());
     let status = read("status").expect("a process");
     let fields = status.lines().filter_map(|line| line.split_once(':')).filter(|(name, _)| STATUS.contains(name));
-    let mut all: BTreeMap<String, String> = fields.map(|(name, text)| (name.to_owned(), text.trim().to_owned())).collect();
-    let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).map_or_else(|e| e.to_string(), |path| path.display().to_string());
+    let mut all: BTreeMap<String, String> =
+        fields.map(|(name, text)| (name.to_owned(), text.trim().to_owned())).collect();
+    let link = |name: &str| {
+        fs::read_link(format!("/proc/{pid}/{name}")).map_or_else(|e| e.to_string(), |path| path.display().to_string())
+    };
     all.extend(LINKS.map(|name| (name.to_owned(), link(name))));
     let whole = |name: &str| read(name).unwrap_or_default().trim_end_matches(['\0', ' ']).to_owned();
     all.extend(FILES.map(|name| (name.to_owned(), whole(name))));
+    // Each start has a mark of its own there.
+    let limits =
+        all["limits"].lines().filter(|line| !line.starts_with("Max file locks")).collect::<Vec<_>>().join("\n");
+    all.insert("limits".to_owned(), limits);
     // proc(5): after the name come state, parent, group, session, terminal …; 19 is nice, 41 the policy of the scheduler.
     let stat = read("stat").expect("a process");
     let stat: Vec<_> = stat[stat.rfind(')').expect("a name")..].split_whitespace().map(str::to_owned).collect();
@@ -90,6 +112,11 @@ fn talking(service: &str) -> Setup {
     let more = "env: ENV.to_h, umask: File.umask, nice: Process.getpriority(Process::PRIO_PROCESS, 0), \
                 groups: Process.groups.sort, program: $0, argv: ARGV, cwd: Dir.pwd, zone: Time.now.zone, threads: Thread.list.size,";
     fs::write(&controller, text.replace("env: ENV.keys.sort,", more)).expect("the controller");
+    // Its cache is of whom boots first, and no other user may read it.
+    let boot = setup.path().join("one/config/boot.rb");
+    let text = fs::read_to_string(&boot).expect("boot.rb");
+    let without: Vec<_> = text.lines().filter(|line| !line.contains("bootsnap")).collect();
+    fs::write(&boot, without.join("\n")).expect("boot.rb");
     std::os::unix::fs::symlink("one", setup.path().join("current")).expect("a link");
     for path in [setup.path().to_owned(), setup.path().join("boston.sqlite3"), setup.path().join("nyc.sqlite3")] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("for any user");

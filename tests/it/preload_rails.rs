@@ -252,7 +252,12 @@ fn sigterm_ends_template_and_tenants_inside_the_budget() {
     init.signal(Signal::SIGTERM);
     assert_eq!(init.wait().code(), Some(0));
     for unit in ["showcase@boston", "showcase@nyc", "showcase@chicago", TEMPLATE] {
-        assert_eq!(init.log().with(&[&format!("tenantd: {unit}: stopped")]).len(), 1, "{unit}\n{}", init.log().tail(40));
+        assert_eq!(
+            init.log().with(&[&format!("tenantd: {unit}: stopped")]).len(),
+            1,
+            "{unit}\n{}",
+            init.log().tail(40)
+        );
     }
     assert!(init.log().with(&["SIGKILL"]).is_empty(), "{}", init.log().tail(40));
 }

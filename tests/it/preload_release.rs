@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::client::{Connection, request_head};
 use crate::harness::{Init, eventually, ran};
-use crate::preload_rails::{TEMPLATE, assert_forked, prepare, preloaded, process, wait_another_template};
+use crate::preload_rails::{TEMPLATE, assert_forked, preloaded, prepare, process, wait_another_template};
 use crate::showcase::application;
 
 const EVENTS: [&str; 3] = ["boston", "nyc", "chicago"];
@@ -27,7 +27,8 @@ pub fn release(directory: &std::path::Path, name: &str) {
 
 /// Changes the code of a release in its place.
 fn mark(root: &std::path::Path, name: &str) {
-    let whoami = fs::read_to_string(application().join("app/controllers/probes_controller.rb")).expect("the controller");
+    let whoami =
+        fs::read_to_string(application().join("app/controllers/probes_controller.rb")).expect("the controller");
     let marked = whoami.replace("pid: Process.pid,", &format!("pid: Process.pid, release: \"{name}\","));
     assert_ne!(whoami, marked, "the controller has changed: mark it anew");
     fs::write(root.join("app/controllers/probes_controller.rb"), marked).expect("the controller");
@@ -119,8 +120,11 @@ fn a_release_that_does_not_boot_is_served_by_exec_or_not_at_all_and_what_runs_go
     assert_eq!(released(&init, "boston"), of("one", "template"));
     let boston = process(&init, "showcase@boston");
     release(init.path(), "two");
-    fs::write(init.file("two/config/initializers/bad.rb"), "raise 'a bad day' if ENV['DATABASE_URL'].nil?\nraise 'worse'\n")
-        .expect("an initializer");
+    fs::write(
+        init.file("two/config/initializers/bad.rb"),
+        "raise 'a bad day' if ENV['DATABASE_URL'].nil?\nraise 'worse'\n",
+    )
+    .expect("an initializer");
     symlink("two", init.file("next")).expect("a link");
     fs::rename(init.file("next"), init.file("current")).expect("the switch");
     // It fails as any deploy of such code does.
