@@ -110,7 +110,7 @@ fn talking(service: &str) -> Setup {
     let controller = setup.path().join("one/app/controllers/probes_controller.rb");
     let text = fs::read_to_string(&controller).expect("the controller");
     let more = "env: ENV.to_h, umask: File.umask, nice: Process.getpriority(Process::PRIO_PROCESS, 0), \
-                groups: Process.groups.sort, program: $0, argv: ARGV, cwd: Dir.pwd, zone: Time.now.zone, threads: Thread.list.size,";
+                groups: Process.groups.sort, program: File.basename($0), argv: ARGV, cwd: Dir.pwd, zone: Time.now.zone, threads: Thread.list.map { |thread| thread.inspect[/[^\\/ ]+\\.rb:\\d+/] || thread.name }.sort_by(&:to_s),";
     fs::write(&controller, text.replace("env: ENV.keys.sort,", more)).expect("the controller");
     // Its cache is of whom boots first, and no other user may read it.
     let boot = setup.path().join("one/config/boot.rb");
@@ -130,6 +130,16 @@ fn inside(init: &Init, event: &str) -> Value {
     let mut who = init.get(&format!("/{event}/whoami.json")).expect(200).json();
     for key in ["pid", "request_id"] {
         who[key] = Value::Null;
+    }
+    // `bundle exec` adds a directory of programs, which a template loses with all else that the unit says anew.
+    let added = format!("{}/bin", who["env"]["GEM_HOME"].as_str().unwrap_or_default());
+    let path: BTreeSet<_> =
+        who["env"]["PATH"].as_str().expect("PATH").split(':').filter(|part| *part != added).collect();
+    let path = json!(path);
+    who["env"]["PATH"] = path;
+    // It frees what concurrent-ruby keeps for threads that are no more, and does not come back after a fork.
+    if let Some(threads) = who["threads"].as_array_mut() {
+        threads.retain(|thread| !thread.to_string().contains("ruby_thread_local_var.rb"));
     }
     who
 }
@@ -155,15 +165,22 @@ fn assert_alike(init: &Init, event: &str) {
     for (name, value) in &executed.1 {
         assert_eq!(forked.1.get(name), Some(value), "{name}");
     }
+    let mut differing = Vec::new();
     for (name, value) in executed.0.as_object().expect("an object") {
-        if name == "env" {
-            let (a, b) = (value.as_object().expect("env"), forked.0["env"].as_object().expect("env"));
-            for key in a.keys().chain(b.keys()) {
-                assert_eq!(b.get(key), a.get(key), "{key}: forked, executed");
+        let mut note = |name: &str, executed: Option<&Value>, forked: Option<&Value>| {
+            if executed != forked {
+                differing.push(format!("{name}: executed {executed:?}, forked {forked:?}"));
             }
+        };
+        if name == "env" {
+            let (executed, forked) = (value.as_object().expect("env"), forked.0["env"].as_object().expect("env"));
+            let keys: BTreeSet<&String> = executed.keys().chain(forked.keys()).collect();
+            keys.into_iter().for_each(|key| note(key, executed.get(key), forked.get(key)));
+        } else {
+            note(name, Some(value), Some(&forked.0[name]));
         }
-        assert_eq!(&forked.0[name], value, "{name}");
     }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
     assert_eq!(forked.2, executed.2);
     let pid = process(init, &unit);
     let both: Vec<_> = channels(pid).intersection(&channels(process(init, TEMPLATE))).cloned().collect();

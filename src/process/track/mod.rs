@@ -195,10 +195,10 @@ impl<K: Key> Tracker<K> {
         }
     }
 
-    /// A process of the unit is where it was to be placed, as far as that can be seen.
+    /// A process of the unit is where it was to be placed, as far as that can be seen: who is dead is nowhere any more.
     pub fn has_entered(&self, unit: K, pid: u32) -> bool {
         let cgroup = self.crowds.get(unit).and_then(|crowd| crowd.cgroup.as_ref());
-        cgroup.is_none_or(|cgroup| cgroup.members().contains(&pid))
+        cgroup.is_none_or(|cgroup| cgroup.members().contains(&pid) || !proc::alive(pid))
     }
 
     /// The unit whose main process or command this is.
