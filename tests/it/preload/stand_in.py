@@ -37,7 +37,11 @@ def tenant(fork, how, reply, stdout, stderr, listener, *cgroup):
     if how == "hangs_up":
         os.close(reply)
         signal.pause()
-    if how in ("schema", "hook", "strange"):
+    if how == "ready_first":
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.sendto(b"READY=1", fork["env"]["NOTIFY_SOCKET"])
+        wait_for("gate")
+    if how in ("schema", "hook", "strange", "ready_first"):
         say(reply, "error", {"what": how, "text": "the stand-in says so"})
         os._exit(1)
     os.setsid()
