@@ -407,8 +407,10 @@ module Tenantd
         Tracer.start
         load_gems
         @order = @control.receive&.at(1) or return
-        boot
-        @warmed = warm(Array(@order["warm"]))
+        apart do
+          boot
+          @warmed = warm(Array(@order["warm"]))
+        end
         @added = ENV.to_h.reject { |key, _| given.key?(key) && !BUNDLER.match?(key) || Tracer::REBOUND.match?(key) }
         settle
         Process.setproctitle("tenantd preload: #{ROOT}")
@@ -420,11 +422,20 @@ module Tenantd
 
       private
 
+      # In a thread, for which malloc(3) has an arena of its own: a tenant goes on in this one, and what it allocates lies
+      # beside what all share, not in the holes between. Measured: half of what a tenant writes to.
+      def apart(&block)
+        thread = Thread.new(&block)
+        thread.report_on_exception = false
+        thread.value
+      end
+
       # Bundler first, as config/boot.rb wants it; Puma before the application, as `puma` does.
       def load_gems
         require "#{ROOT}/config/boot" if File.exist?("#{ROOT}/config/boot.rb")
         %w[digest fileutils json rbconfig securerandom tmpdir puma/cli puma/single rack/mock].each { |name| require name }
-        %w[sd_notify puma/systemd puma/rack/builder rack/builder].each do |name|
+        # What is loaded in a tenant sets constants, for which Ruby forgets where it has found all others.
+        %w[sd_notify puma/systemd puma/rack/builder rack/builder rack/server rack/urlmap nio].each do |name|
           require name
         rescue LoadError
           nil # not in the Gemfile, or not in this version of Puma
@@ -500,8 +511,7 @@ module Tenantd
         compact
       end
 
-      # So that what the tenants share is on few pages, which they do not write to; what was freed goes back to the kernel. The few
-      # slots that are left between what lives are filled: each would cost the tenant that uses it a page of its own (measured: 20 MB).
+      # So that what the tenants share is on few pages, which they do not write to; what was freed goes back to the kernel.
       def compact
         GC.compact if GC.respond_to?(:compact)
         Process.warmup if Process.respond_to?(:warmup) # Ruby 3.3 and later (untested)
@@ -509,8 +519,6 @@ module Tenantd
         Fiddle::Function.new(Fiddle.dlopen(nil)["malloc_trim"], [Fiddle::TYPE_SIZE_T], Fiddle::TYPE_INT).call(0)
       rescue LoadError, NotImplementedError, StandardError
         nil # no compaction here, or another C library
-      ensure
-        @filling = Array.new(GC.stat(:heap_free_slots) / 4) { Object.new }
       end
 
       def ready

@@ -212,7 +212,7 @@ fn template(draft: &Draft<'_>, runtime: &str, report: &mut Report) -> Option<Uni
         unit.service.exec_start[..at].iter().cloned().chain([engine.interpreter(&unit.service.exec_start[at]), script]);
     // The script does not read them: they make room for the title of a tenant's process.
     let argv = server_words(&lower, &name, runtime, layers);
-    let exec_start = exec_start.chain(argv.clone());
+    let exec_start: Vec<String> = exec_start.chain(argv.iter().cloned()).collect();
     let hook = own.preload_hook.as_deref();
     let template = Template {
         engine,
@@ -226,7 +226,7 @@ fn template(draft: &Draft<'_>, runtime: &str, report: &mut Report) -> Option<Uni
     let boots = own.preload_start == PreloadStart::Boot;
     let service = Service {
         kind: ServiceType::Notify,
-        exec_start: exec_start.collect(),
+        exec_start,
         exec_start_pre: Vec::new(),
         exec_start_post: Vec::new(),
         exec_reload: Vec::new(),
