@@ -17,7 +17,7 @@ use crate::process::template::{Heard, Wire};
 use crate::process::{self, Ids};
 use crate::unit::{Limit, UnitId, unlike};
 
-/// How long a template may take to fork.
+/// How long a template may take to fork, once it has done with what was asked before.
 const HELLO: Duration = Duration::from_secs(2);
 
 /// Errors of a child that are its tenant's own: the next one may well be forked.
@@ -30,6 +30,8 @@ pub(super) struct Forking {
     output: Option<(OwnedFd, OwnedFd)>,
     /// As the kernel told.
     pub pid: Option<u32>,
+    /// Who forks it.
+    template: UnitId,
     /// When it has to have said hello.
     pub due: Instant,
 }
@@ -122,9 +124,13 @@ impl Init {
         let listener = self.proxy.passed(id).ok_or_else(|| "it has no socket to be passed".to_owned())?;
         let sent = [reply_end.as_fd(), stdout_end.as_fd(), stderr_end.as_fd(), listener];
         let sent: Vec<_> = sent.into_iter().chain(place.entrance()).collect();
-        let failed = |error: io::Error| Unforked { why: format!("its template does not listen: {error}"), fault: true };
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::WouldBlock => "its template has too many to fork at once".to_owned().into(),
+            _ => Unforked { why: format!("its template does not listen: {error}"), fault: true },
+        };
         wire.send(&message, &sent).map_err(failed)?;
-        let forking = Forking { reply, output: Some((stdout, stderr)), pid: None, due: self.now + HELLO };
+        let output = Some((stdout, stderr));
+        let forking = Forking { reply, output, pid: None, template, due: self.now + HELLO };
         self.preload.forks.insert(id, forking);
         self.tracker.reserve(id, true);
         self.watch(Source::Reply(data(id)));
@@ -161,13 +167,17 @@ impl Init {
 
     /// A process of the unit from now on; it waits until we know it as such.
     fn child_hello(&mut self, id: UnitId, pid: u32) {
-        // A process that is somebody's already cannot be another's.
-        if self.tracker.leads(pid).is_some() || !self.tracker.add(id, pid) {
+        // A process that is somebody's already cannot be another's, and of a template's own child nobody tells us the end.
+        if self.tracker.leads(pid).is_some() || self.tracker.is_born_of_leader(pid) || !self.tracker.add(id, pid) {
             return self.not_forked(id, format!("no new process says hello (pid {pid})"), true);
         }
         let Some(forking) = self.preload.forks.get_mut(id) else { return };
         forking.pid = Some(pid);
         let (output, told) = (forking.output.take(), forking.reply.send(GO, &[]));
+        let template = forking.template;
+        for next in self.preload.forks.values_mut().filter(|next| next.template == template) {
+            next.due = self.now + HELLO;
+        }
         if let Some((stdout, stderr)) = output {
             self.read_output(id, pid, stdout, stderr);
         }
@@ -185,6 +195,16 @@ impl Init {
         self.preload.forks.remove(id);
         self.preload.told.insert(id, Told::Bound(databases));
         self.manager.dispatch(self.now, Event::Executed(id, pid));
+    }
+
+    /// It is not being forked, or any more: before it has told its databases, nobody hears that it is ready.
+    pub(super) fn is_bound(&mut self, id: UnitId) -> bool {
+        if !self.preload.forks.contains_key(id) {
+            return true;
+        }
+        // What it wrote here came before what it wrote there.
+        self.child_says(id);
+        !self.preload.forks.contains_key(id) && matches!(self.preload.told.get(id), Some(Told::Bound(_)))
     }
 
     /// Whatever came of it.

@@ -33,6 +33,9 @@ impl Init {
                 self.unheard(unit, sender);
                 continue;
             }
+            if !self.is_bound(unit) {
+                continue;
+            }
             for notice in self.notices(unit, message) {
                 self.dispatch(Event::Notified(unit, notice));
             }

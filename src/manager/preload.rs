@@ -118,7 +118,10 @@ impl Manager {
             self.unused.pop_first();
             let Some(entry) = self.units.get_mut(template) else { continue };
             entry.unused = None;
-            self.step(template, Input::Halt(Why::Idle));
+            // Who boots is wanted still by his start, and would come again: his time runs when he is up.
+            if !entry.service.state.coming() {
+                self.step(template, Input::Halt(Why::Idle));
+            }
         }
     }
 

@@ -396,7 +396,7 @@ module Tenantd
       TAILS = 40 # large strings, each of which has malloc(3) sort up to 10,000 free pieces
       PATIENCE = 5 # seconds for the process in the middle, which has nothing to do but to fork
       KNOWN_THREADS = %r{active_record|action_cable|/concurrent|concurrent-ruby|/timeout} # they come back after a fork
-      BUNDLER = /\A(BUNDLE_|BUNDLER_|RUBYOPT\z|RUBYLIB\z)/ # what `bundle exec` has added, for the programs that a tenant starts
+      BUNDLER = /\A(BUNDLE_|BUNDLER_|GEM_HOME\z|RUBYOPT\z|RUBYLIB\z)/ # what `bundle exec` has added, for the programs that a tenant starts
 
       def initialize(socket)
         @socket, @control, @notes = socket, Control.new(socket), []

@@ -149,6 +149,30 @@ fn a_template_that_sleeps_forks_again_when_it_wakes() {
     assert_tidy(&init, 3);
 }
 
+/// A burst is no fault of the template: it forks as many as were asked of it, one after the other, and the rest go by exec.
+#[test]
+fn more_than_it_can_be_told_at_once_are_no_fault_of_the_template() {
+    let names: Vec<String> = (0..200).map(|n| format!("t{n}")).collect();
+    let tenants: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+    let init = start(&tenants);
+    let before = template(&init);
+    let ask = |name: &String| {
+        let mut client = init.connect();
+        client.send(&request_head("GET", &format!("/{name}"), &[], 0)).expect("a request");
+        client
+    };
+    let clients: Vec<_> = names.iter().map(ask).collect();
+    let mut forked = 0;
+    for (mut client, name) in clients.into_iter().zip(&names) {
+        let who = client.reply("GET").expect("an answer").expect(200).json()["tenant"].clone();
+        forked += usize::from(who == format!("web@{name} by template"));
+        assert!(who.as_str().is_some_and(|who| who.starts_with(&format!("web@{name} by "))), "{who}");
+    }
+    assert!(forked > 20, "{forked}");
+    let why = init.log().with(&["not by its template"]);
+    assert_eq!(template(&init), before, "{forked} were forked\n{}", why.join("\n"));
+}
+
 #[test]
 fn an_end_after_hello() {
     faulty("hangs_up", &["what was forked ended without a word"]);
@@ -182,6 +206,21 @@ fn bound_before_hello() {
 #[test]
 fn hello_twice() {
     faulty("hello_twice", &["a message out of its order"]);
+}
+
+/// Nobody has seen to it that its databases are its own.
+#[test]
+fn ready_before_bound_is_not_heard() {
+    let init = start(&[("boston", "ready_first"), ("nyc", "")]);
+    thread::scope(|scope| {
+        let boston = scope.spawn(|| answer(&init, "boston"));
+        eventually("it is forked", || init.status("web@boston")["pid"].is_u64());
+        assert_forked(&init, "nyc");
+        assert_eq!(init.status("web@boston")["active"], "activating");
+        fs::write(init.file("gate"), "").expect("the gate");
+        assert_eq!(boston.join().expect("a client"), "web@boston by exec");
+    });
+    assert_exec(&init, "boston", &["ready_first: the stand-in says so"]);
 }
 
 #[test]

@@ -66,6 +66,10 @@ fn outside(pid: u32) -> BTreeMap<String, String> {
     all.extend(LINKS.map(|name| (name.to_owned(), link(name))));
     let whole = |name: &str| read(name).unwrap_or_default().trim_end_matches(['\0', ' ']).to_owned();
     all.extend(FILES.map(|name| (name.to_owned(), whole(name))));
+    // Each start has a mark of its own there.
+    let limits =
+        all["limits"].lines().filter(|line| !line.starts_with("Max file locks")).collect::<Vec<_>>().join("\n");
+    all.insert("limits".to_owned(), limits);
     // proc(5): after the name come state, parent, group, session, terminal …; 19 is nice, 41 the policy of the scheduler.
     let stat = read("stat").expect("a process");
     let stat: Vec<_> = stat[stat.rfind(')').expect("a name")..].split_whitespace().map(str::to_owned).collect();
@@ -106,8 +110,13 @@ fn talking(service: &str) -> Setup {
     let controller = setup.path().join("one/app/controllers/probes_controller.rb");
     let text = fs::read_to_string(&controller).expect("the controller");
     let more = "env: ENV.to_h, umask: File.umask, nice: Process.getpriority(Process::PRIO_PROCESS, 0), \
-                groups: Process.groups.sort, program: $0, argv: ARGV, cwd: Dir.pwd, zone: Time.now.zone, threads: Thread.list.size,";
+                groups: Process.groups.sort, program: File.basename($0), argv: ARGV, cwd: Dir.pwd, zone: Time.now.zone, threads: Thread.list.map { |thread| thread.inspect[/[^\\/ ]+\\.rb:\\d+/] || thread.name }.sort_by(&:to_s),";
     fs::write(&controller, text.replace("env: ENV.keys.sort,", more)).expect("the controller");
+    // Its cache is of whom boots first, and no other user may read it.
+    let boot = setup.path().join("one/config/boot.rb");
+    let text = fs::read_to_string(&boot).expect("boot.rb");
+    let without: Vec<_> = text.lines().filter(|line| !line.contains("bootsnap")).collect();
+    fs::write(&boot, without.join("\n")).expect("boot.rb");
     std::os::unix::fs::symlink("one", setup.path().join("current")).expect("a link");
     for path in [setup.path().to_owned(), setup.path().join("boston.sqlite3"), setup.path().join("nyc.sqlite3")] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("for any user");
@@ -115,16 +124,23 @@ fn talking(service: &str) -> Setup {
     setup.unit("showcase@.toml.d/where.toml", CURRENT)
 }
 
-/// What the application sees of itself, but for its pid.
+/// What the application sees of itself, but for its pid; Puma has taken LISTEN_PID out when it took the socket.
 #[track_caller]
 fn inside(init: &Init, event: &str) -> Value {
     let mut who = init.get(&format!("/{event}/whoami.json")).expect(200).json();
-    let pid = who["pid"].to_string();
-    assert_eq!(who["env"]["LISTEN_PID"], pid.as_str());
     for key in ["pid", "request_id"] {
         who[key] = Value::Null;
     }
-    who["env"]["LISTEN_PID"] = Value::Null;
+    // `bundle exec` adds a directory of programs, which a template loses with all else that the unit says anew.
+    let added = format!("{}/bin", who["env"]["GEM_HOME"].as_str().unwrap_or_default());
+    let path: BTreeSet<_> =
+        who["env"]["PATH"].as_str().expect("PATH").split(':').filter(|part| *part != added).collect();
+    let path = json!(path);
+    who["env"]["PATH"] = path;
+    // It frees what concurrent-ruby keeps for threads that are no more, and does not come back after a fork.
+    if let Some(threads) = who["threads"].as_array_mut() {
+        threads.retain(|thread| !thread.to_string().contains("ruby_thread_local_var.rb"));
+    }
     who
 }
 
@@ -149,15 +165,22 @@ fn assert_alike(init: &Init, event: &str) {
     for (name, value) in &executed.1 {
         assert_eq!(forked.1.get(name), Some(value), "{name}");
     }
+    let mut differing = Vec::new();
     for (name, value) in executed.0.as_object().expect("an object") {
-        if name == "env" {
-            let (a, b) = (value.as_object().expect("env"), forked.0["env"].as_object().expect("env"));
-            for key in a.keys().chain(b.keys()) {
-                assert_eq!(b.get(key), a.get(key), "{key}: forked, executed");
+        let mut note = |name: &str, executed: Option<&Value>, forked: Option<&Value>| {
+            if executed != forked {
+                differing.push(format!("{name}: executed {executed:?}, forked {forked:?}"));
             }
+        };
+        if name == "env" {
+            let (executed, forked) = (value.as_object().expect("env"), forked.0["env"].as_object().expect("env"));
+            let keys: BTreeSet<&String> = executed.keys().chain(forked.keys()).collect();
+            keys.into_iter().for_each(|key| note(key, executed.get(key), forked.get(key)));
+        } else {
+            note(name, Some(value), Some(&forked.0[name]));
         }
-        assert_eq!(&forked.0[name], value, "{name}");
     }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
     assert_eq!(forked.2, executed.2);
     let pid = process(init, &unit);
     let both: Vec<_> = channels(pid).intersection(&channels(process(init, TEMPLATE))).cloned().collect();

@@ -67,8 +67,8 @@ fn many_starts_leave_descriptors_and_memory_of_tenantd_and_the_template_flat() {
     turn(&init, &events, count);
     assert_eq!(process(&init, TEMPLATE), template);
     let after = [tenantd, template].map(taken);
-    let most = 4 * 1024 * 1024;
-    for (before, after) in before.iter().zip(&after) {
+    // The template collects no garbage before some 900 forks, which are 13 MB of it; from then on it stays as it is.
+    for ((before, after), most) in before.iter().zip(&after).zip([1 << 20, 20 << 20]) {
         assert_eq!(after.0, before.0, "descriptors");
         assert!(after.1 < before.1 + most, "{before:?} {after:?}");
     }

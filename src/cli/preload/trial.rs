@@ -48,7 +48,8 @@ pub(super) fn boot(unit: &Unit, template: &Template, environment: &BTreeMap<Stri
     control.send(&first_words(template)?, &[])?;
     let mut command = unit.service.exec_start.clone();
     eprintln!("booting {}: {}", unit.name, quote(&command));
-    if let Some(script) = command.last_mut() {
+    let name = template.engine.script();
+    if let Some(script) = command.iter_mut().find(|word| word.rsplit('/').next() == Some(name)) {
         STDIN.clone_into(script);
     }
     let child = spawn(unit, &command, environment, &script(template)?, theirs.as_fd(), &inherited)?;

@@ -217,6 +217,23 @@ fn a_template_without_tenants_is_stopped() {
 }
 
 #[test]
+fn a_template_that_boots_longer_than_its_tenants_live_is_stopped_when_it_is_up() {
+    let mut world = World::booted([preloaded("web@b"), template()]);
+    world.wanted("web@b");
+    world.up("web@b");
+    world.idled("web@b");
+    world.drained("web@b");
+    world.die("web@b", libc::SIGTERM);
+    assert_eq!(world.ms(100_000), [""; 0]);
+    assert_eq!(world.sub(TEMPLATE), "start");
+    world.up(TEMPLATE);
+    assert_eq!(world.ms(59_999), [""; 0]);
+    assert_eq!(world.ms(1), ["web@.preload terminate"]);
+    world.die(TEMPLATE, libc::SIGTERM);
+    assert_eq!(world.sub(TEMPLATE), "dead");
+}
+
+#[test]
 fn a_tenant_that_comes_in_time_keeps_it() {
     let mut world = ready();
     world.idled("web@b");

@@ -195,15 +195,20 @@ impl<K: Key> Tracker<K> {
         }
     }
 
-    /// A process of the unit is where it was to be placed, as far as that can be seen.
+    /// A process of the unit is where it was to be placed, as far as that can be seen: who is dead is nowhere any more.
     pub fn has_entered(&self, unit: K, pid: u32) -> bool {
         let cgroup = self.crowds.get(unit).and_then(|crowd| crowd.cgroup.as_ref());
-        cgroup.is_none_or(|cgroup| cgroup.members().contains(&pid))
+        cgroup.is_none_or(|cgroup| cgroup.members().contains(&pid) || !proc::alive(pid))
     }
 
     /// The unit whose main process or command this is.
     pub fn leads(&self, pid: u32) -> Option<K> {
         self.leaders.get(&pid).copied()
+    }
+
+    /// Its parent is somebody's main process or command, which is told its end in our place.
+    pub fn is_born_of_leader(&self, pid: u32) -> bool {
+        proc::parent(pid).is_some_and(|parent| self.leads(parent).is_some())
     }
 
     /// The unit of any process, as long as it is not reaped.

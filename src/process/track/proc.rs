@@ -34,6 +34,11 @@ pub(super) fn alive(pid: u32) -> bool {
     }
 }
 
+/// Who is told when it ends.
+pub(super) fn parent(pid: u32) -> Option<u32> {
+    stat(pid).map(|(_, parent)| parent)
+}
+
 /// State letter and parent (proc(5)). The name before them may contain anything, parentheses too.
 fn stat(pid: u32) -> Option<(char, u32)> {
     let text = fs::read(format!("/proc/{pid}/stat")).ok()?;

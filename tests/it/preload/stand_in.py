@@ -37,17 +37,21 @@ def tenant(fork, how, reply, stdout, stderr, listener, *cgroup):
     if how == "hangs_up":
         os.close(reply)
         signal.pause()
-    if how in ("schema", "hook", "strange"):
+    if how == "ready_first":
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.sendto(b"READY=1", fork["env"]["NOTIFY_SOCKET"])
+        wait_for("gate")
+    if how in ("schema", "hook", "strange", "ready_first"):
         say(reply, "error", {"what": how, "text": "the stand-in says so"})
         os._exit(1)
-    if how == "gate":
-        open("at_gate", "w").close()
-        wait_for("gate")
     os.setsid()
     for descriptor in cgroup:
         os.write(descriptor, b"0")
     for number, *limits in fork["limits"]:
         resource.setrlimit(number, [resource.RLIM_INFINITY if limit is None else limit for limit in limits])
+    if how == "gate":
+        open("at_gate", "w").close()
+        wait_for("gate")
     say(reply, "bound", {"databases": [fork["id"]]})
     if how == "ends_bound":
         os.kill(os.getpid(), signal.SIGKILL)
