@@ -224,7 +224,7 @@ fn a_template_that_boots_longer_than_its_tenants_live_is_stopped_when_it_is_up()
     world.idled("web@b");
     world.drained("web@b");
     world.die("web@b", libc::SIGTERM);
-    assert_eq!(world.ms(100_000), [""; 0]);
+    assert_eq!(world.ms(70_000), [""; 0]);
     assert_eq!(world.sub(TEMPLATE), "start");
     world.up(TEMPLATE);
     assert_eq!(world.ms(59_999), [""; 0]);
