@@ -54,6 +54,7 @@ impl Place {
     }
 
     /// The limit of file locks that a process sets for itself.
+    #[allow(clippy::unnecessary_cast, reason = "the C libraries do not agree on the sign of this small number")]
     pub fn mark(&self) -> (u32, u64) {
         (libc::RLIMIT_LOCKS as u32, self.mark)
     }
