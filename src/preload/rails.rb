@@ -623,7 +623,7 @@ module Tenantd
         step("env") { Rebind.all }
         step("hook") { load(@hook) if @hook && File.file?(@hook) }
         puma = step("puma") { start_puma }
-        files = step("database") { Databases.check } # once more: the hooks had their say
+        files = step("database") { Databases.check } # the hooks have had their say
         step("message") { @reply.send("bound", "databases" => files) }
         @socket.close
         puma.run
@@ -720,7 +720,6 @@ module Tenantd
           pools = Pools.all
           pools.each { |*, old| exists(old.db_config.name) }
           pools.each { |*where, old| Pools.replace(*where, old, @configs[old.db_config.name]) }
-          check
         end
 
         # What the pools say of themselves, what SQLite has open, what the models would use. Returns the files.
@@ -728,7 +727,9 @@ module Tenantd
           return [] unless defined?(ActiveRecord::Base)
 
           pools = Pools.all.map { |*, config| config.pool }.uniq
-          files = pools.each { |pool| same(pool.db_config) }.map { |pool| open(pool) }.uniq
+          # Pools that are the same by every word, roles of one database, open the same file: that costs a look at all its tables.
+          pools.each { |pool| same(pool.db_config) }
+          files = pools.uniq { |pool| pool.db_config.configuration_hash }.map { |pool| open(pool) }.uniq
           stray = [ActiveRecord::Base, *ActiveRecord::Base.descendants].filter_map { |model| pool_of(model) } - pools
           stray.empty? or Preload.refuse("database", "a class has a pool of its own, on #{stray.first.db_config.database}")
           left = Preload.descriptors.values.select { |link| link.start_with?(Scratch.was) }
