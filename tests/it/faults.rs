@@ -130,8 +130,11 @@ fn survives(calls: &[(&str, &[&str])]) {
     let before = procfs::descriptors(init.pid());
     for (call, errors) in calls {
         let failed = std::cell::Cell::new(0);
-        for error in *errors {
-            for when in ["", ":when=2+3"] {
+        let mut rounds = 0;
+        // What is provoked at once happens in any order, and in some of them nobody makes the call.
+        while failed.get() == 0 && rounds < 10 {
+            rounds += 1;
+            for (error, when) in errors.iter().flat_map(|error| [(error, ""), (error, ":when=2+3")]) {
                 let fault = format!("{call}:error={error}{when}");
                 println!("{fault}");
                 let running = std::cell::RefCell::new(Some(Fault::begin(&init, &fault)));
@@ -149,7 +152,6 @@ fn survives(calls: &[(&str, &[&str])]) {
                 works_again(&init, before);
             }
         }
-        // A pooled connection may have made the call unnecessary once, but not always.
         assert!(failed.get() > 0, "{call} was never called");
     }
     assert_eq!(init.stop().code(), Some(0));
